@@ -1,0 +1,74 @@
+# sipp: build with PGXS.
+#
+#   make && make install            with the first pg_config in PATH
+#   make PG_CONFIG=/path/pg_config  with another one
+#   make installcheck               regression tests, in a running server
+#   make tapcheck                   TAP tests, which start servers of their own
+#
+# Out of tree: make -f /path/to/sipp/Makefile, in an empty directory.
+
+EXTENSION = sipp
+MODULE_big = sipp
+PGFILEDESC = "sipp - deprivation-adjusted attainment, virtual schools, school pairings"
+
+# The rooms, in order of dependency.  Each holds its C, its headers and its
+# SQL (src/<room>/<room>.sql; num is plain C and has none).
+ROOMS = num cohort adjust
+
+# Where this Makefile lies.  PGXS works out the same thing as srcdir, but only
+# once it is included, and the lists below are needed before.
+root := $(patsubst %/,%,$(or $(VPATH),$(dir $(firstword $(MAKEFILE_LIST)))))
+
+sources := $(wildcard $(root)/src/*.c $(foreach room,$(ROOMS),$(root)/src/$(room)/*.c))
+headers := $(wildcard $(root)/src/*.h $(foreach room,$(ROOMS),$(root)/src/$(room)/*.h))
+OBJS = $(patsubst $(root)/%.c,%.o,$(sources))
+
+# The install script is src/sipp.sql followed by each room's SQL.
+version := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(root)/sipp.control)
+install_script = sipp--$(version).sql
+install_sql := $(root)/src/sipp.sql \
+	$(wildcard $(foreach room,$(ROOMS),$(root)/src/$(room)/$(room).sql))
+DATA_built = $(install_script)
+DATA = $(patsubst $(root)/%,%,$(wildcard $(root)/src/update/sipp--*--*.sql))
+
+# Regression tests: those named after a room in the rooms' order, then the rest.
+tests := $(patsubst $(root)/sql/%.sql,%,$(wildcard $(root)/sql/*.sql))
+REGRESS = $(foreach room,$(ROOMS),$(filter $(room),$(tests))) $(sort $(filter-out $(ROOMS),$(tests)))
+REGRESS_OPTS = --load-extension=sipp
+
+# -ffp-contract=off: no fused multiply-add, so that a figure does not depend
+# on the machine or on JIT.  It stands in PG_CPPFLAGS because PG_CFLAGS does
+# not reach the LLVM bitcode.
+PG_CPPFLAGS = -I$(root)/src -ffp-contract=off
+
+# Unused parameters abound in the server's own headers and calling convention.
+WARNINGS = -Wall -Wextra -Wno-unused-parameter
+PG_CFLAGS = $(WARNINGS)
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+# clang gives its opinion too, as strictly as COPT asks of the other compiler.
+BITCODE_CFLAGS += $(WARNINGS) $(filter -W%,$(COPT))
+
+# PGXS tracks no dependencies: rebuild everything when a header changes.  The
+# directories are absolute, or an out-of-tree build would find the sources' own.
+objects = $(OBJS) $(OBJS:.o=.bc)
+directories = $(patsubst %/,%,$(sort $(dir $(addprefix $(CURDIR)/,$(OBJS)))))
+$(objects): $(headers) $(root)/Makefile | $(directories)
+$(directories):
+	mkdir -p $@
+
+$(install_script): $(install_sql) $(root)/sipp.control $(root)/Makefile
+	cat $(install_sql) > $@.new
+	mv $@.new $@
+
+# PGXS's own way to run TAP tests; the path is relative to this Makefile.
+tapcheck: PROVE_TESTS = test/t/*.pl
+tapcheck:
+	$(prove_installcheck)
+
+EXTRA_CLEAN += $(install_script).new tmp_check
+
+.PHONY: tapcheck

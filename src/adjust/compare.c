@@ -1,0 +1,195 @@
+/*
+ * compare.c
+ *		Likelihood-ratio test of two nested models of the same pupils.
+ *
+ * Boundary: Stram & Lee (1994), Biometrics 50, 1171: where one random term is
+ * added to k of them, the statistic is an even mixture of chi-squares with k and
+ * k + 1 degrees of freedom (k covariances, and a variance that is not negative).
+ */
+#include "sipp.h"
+
+#include <math.h>
+
+#include "adjust/adjust.h"
+#include "num/dist.h"
+
+PG_FUNCTION_INFO_V1(sipp_compare);
+
+/* Is every fixed term of a, with the same levels, one of b's? */
+static bool
+terms_within(const SippFrame *a, const SippFrame *b)
+{
+	for (int i = 0; i < a->nterm; i++)
+	{
+		const SippTerm *s = &a->term[i];
+		int			j = 0;
+
+		while (j < b->nterm && strcmp(b->term[j].name, s->name) != 0)
+			j++;
+		if (j == b->nterm || b->term[j].kind != s->kind ||
+			b->term[j].context != s->context || b->term[j].nlevel != s->nlevel)
+			return false;
+		for (int l = 0; l < s->nlevel; l++)
+			if (strcmp(b->term[j].label[l], s->label[l]) != 0)
+				return false;
+	}
+	return true;
+}
+
+/* Is every random term of a one of b's? */
+static bool
+slopes_within(const SippModel *a, const SippModel *b)
+{
+	for (int i = 1; i < a->q; i++)
+	{
+		int			k = frame_column(b->frame, model_column_term(a->frame, a->zcol[i]),
+									 model_column_level(a->frame, a->zcol[i]));
+		int			j = 1;
+
+		while (j < b->q && b->zcol[j] != k)
+			j++;
+		if (j == b->q)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Do models of the same terms leave out the same columns?  Where a column is
+ * aliased, which one depends on the order of the terms, and the restricted
+ * likelihood with it.
+ */
+static bool
+same_aliased(const SippModel *a, const SippModel *b)
+{
+	for (int k = 1; k < a->p; k++)
+		if (a->aliased[k])
+		{
+			int			l = frame_column(b->frame, model_column_term(a->frame, k),
+										 model_column_level(a->frame, k));
+
+			if (l < 0 || !b->aliased[l])
+				return false;
+		}
+	return a->rank == b->rank;
+}
+
+/* Equal to the precision that cohorts keep whatever the order of their rows. */
+static bool
+about_equal(double a, double b, double scale)
+{
+	return fabs(a - b) <= 1e-9 * scale;
+}
+
+/* Were the models fitted to the same pupils' same outcome, as far as can be told? */
+static bool
+same_evidence(const SippModel *a, const SippModel *b)
+{
+	double		ya = a->mu[a->p];
+	double		yb = b->mu[b->p];
+	double		size = sqrt(a->outcome_ss / a->weight) + fabs(ya);
+
+	return a->schools == b->schools && a->pupils == b->pupils &&
+		a->frame->weighted == b->frame->weighted &&
+		about_equal(a->weight, b->weight, a->weight) &&
+		about_equal(ya, yb, size) &&
+		about_equal(a->outcome_ss, b->outcome_ss, a->outcome_ss);
+}
+
+/* Errors of models that no likelihood-ratio test can compare. */
+static void
+check_comparable(const SippModel *a, const SippModel *b)
+{
+	if (!same_evidence(a, b))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("sipp.compare: the models were not fitted to the same pupils and outcome"),
+				 errdetail("One has %lld pupils in %lld schools with a mean outcome of %g, the other %lld in %lld with %g.",
+						   (long long) a->pupils, (long long) a->schools, a->mu[a->p],
+						   (long long) b->pupils, (long long) b->schools, b->mu[b->p]),
+				 errhint("Fit both from the same cohorts; sipp.subset takes covariates out and keeps the pupils.")));
+	if (a->reml != b->reml)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("sipp.compare: one model is fitted by REML and the other by ML"),
+				 errhint("Fit both with sipp.value_added_ml.")));
+	if (a->reml && !(terms_within(a->frame, b->frame) && terms_within(b->frame, a->frame) &&
+					 same_aliased(a, b)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("sipp.compare: REML fits with different fixed parts cannot be compared"),
+				 errdetail("One has the terms %s; the other has %s.",
+						   terms_to_string(a->frame->nterm, a->frame->term),
+						   terms_to_string(b->frame->nterm, b->frame->term)),
+				 errhint("Fit both with sipp.value_added_ml.")));
+}
+
+/*
+ * sipp_compare(model, model): one row of sipp.comparison.
+ */
+Datum
+sipp_compare(PG_FUNCTION_ARGS)
+{
+	SippModel  *first = model_getarg(PG_GETARG_DATUM(0));
+	SippModel  *second = model_getarg(PG_GETARG_DATUM(1));
+	SippModel  *small = first;
+	SippModel  *large = second;
+	Datum		values[10] = {0};
+	bool		nulls[10];
+	double		chi2;
+	double		p = NAN;
+	int			df;
+	int			slopes;
+	const char *note = NULL;
+	int			i = 0;
+
+	check_comparable(first, second);
+	if (!(terms_within(small->frame, large->frame) && slopes_within(small, large)))
+	{
+		small = second;
+		large = first;
+		if (!(terms_within(small->frame, large->frame) && slopes_within(small, large)))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("sipp.compare: neither model is nested in the other"),
+					 errdetail("One has the terms %s and %d random slopes; the other has %s and %d.",
+							   terms_to_string(first->frame->nterm, first->frame->term), first->q - 1,
+							   terms_to_string(second->frame->nterm, second->frame->term), second->q - 1),
+					 errhint("The AIC of fits by sipp.value_added_ml compares models that are not nested.")));
+	}
+
+	df = model_parameters(large) - model_parameters(small);
+	slopes = large->q - small->q;
+	chi2 = small->deviance - large->deviance;
+	if (chi2 < 0)
+		chi2 = 0;				/* the larger model cannot fit worse but by rounding */
+
+	if (df == 0)
+		note = "the models have the same parameters";
+	else if (slopes == 0)
+		p = dist_chisq_sf(chi2, df);
+	else if (slopes == 1)
+	{
+		p = chi2 == 0 ? 1 : 0.5 * dist_chisq_sf(chi2, df - 1) + 0.5 * dist_chisq_sf(chi2, df);
+		note = "p_value is of an even mixture of chi-squares with df - 1 and df degrees of freedom: the added variance cannot be negative";
+	}
+	else
+	{
+		p = chi2 == 0 ? 1 : dist_chisq_sf(chi2, df);
+		note = "p_value is an upper bound: several added variances cannot be negative";
+	}
+
+	memset(nulls, false, sizeof(nulls));
+	put_float(values, nulls, i++, chi2);
+	values[i++] = Int32GetDatum(df);
+	put_float(values, nulls, i++, p);
+	values[i++] = Int32GetDatum(model_parameters(first));
+	put_float(values, nulls, i++, first->deviance);
+	put_float(values, nulls, i++, model_aic(first));
+	values[i++] = Int32GetDatum(model_parameters(second));
+	put_float(values, nulls, i++, second->deviance);
+	put_float(values, nulls, i++, model_aic(second));
+	put_text(values, nulls, i++, note);
+	Assert(i == lengthof(values));
+	PG_RETURN_DATUM(row_datum(result_desc(fcinfo), i, values, nulls));
+}

@@ -1,0 +1,298 @@
+/*
+ * effect.c
+ *		One school under a model: its effect, the three variances of that, and
+ *		what goes with them.
+ *
+ * Formulas: methods of value-added in the README; Goldstein (2011), Multilevel
+ * Statistical Models, ch. 2.  The model is unpacked once per query, a cohort per
+ * call into a context that is reset.
+ */
+#include "sipp.h"
+
+#include <math.h>
+
+#include "utils/memutils.h"
+
+#include "adjust/adjust.h"
+#include "num/dist.h"
+
+PG_FUNCTION_INFO_V1(sipp_effect);
+PG_FUNCTION_INFO_V1(sipp_slope_effects);
+
+/* columns of sipp.school_effect */
+enum
+{
+	E_PUPILS,
+	E_DROPPED,
+	E_ATTAINMENT,
+	E_EXPECTED,
+	E_RAW_EFFECT,
+	E_EFFECT,
+	E_RELIABILITY,
+	E_STD_ERROR,
+	E_CONDITIONAL_SE,
+	E_DIAGNOSTIC_SE,
+	E_CI_LOW,
+	E_CI_HIGH,
+	E_P_ABOVE,
+	E_ADJUSTED_ATTAINMENT,
+	E_RESIDUAL_SD,
+	E_REASON,
+	E_COLUMNS
+};
+
+/* What a call keeps for the length of a query. */
+typedef struct EffectCall
+{
+	ModelCache	model;
+	uint64		loads;			/* of the model that the arrays are for */
+	double	   *mean;			/* [p+1] */
+	double	   *zs;				/* [q-1][p+1] */
+	double		quantile;		/* of t at 97.5%, NaN without degrees of freedom */
+	double		df;
+	TupleDesc	desc;			/* of sipp_effect's row */
+	MemoryContext scratch;
+} EffectCall;
+
+/* One school, as far as it can be told. */
+typedef struct School
+{
+	SippModel  *model;			/* NULL: none given */
+	Cohort	   *cohort;			/* NULL: none given */
+	const char *reason;			/* why there are no figures, or NULL */
+	double		predicted;		/* x'b about the national mean of the outcome */
+	double		attainment;		/* y about it */
+	LmmEffect	effect;
+} School;
+
+/* The call's memory, made on its first use. */
+static EffectCall *
+effect_call(FunctionCallInfo fcinfo)
+{
+	EffectCall *call = fcinfo->flinfo->fn_extra;
+
+	if (call == NULL)
+	{
+		call = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(EffectCall));
+		call->scratch = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "sipp effect",
+											  ALLOCSET_DEFAULT_SIZES);
+		fcinfo->flinfo->fn_extra = call;
+	}
+	return call;
+}
+
+/*
+ * Figures of the school in arguments (cohort, model, in_model).  Runs in the
+ * call's scratch context; NULLs and misfits give a reason, not an error.
+ */
+static void
+school_prepare(FunctionCallInfo fcinfo, EffectCall *call, School *s)
+{
+	SippModel  *m = NULL;
+	Cohort	   *c = NULL;
+
+	memset(s, 0, sizeof(School));
+	if (!PG_ARGISNULL(0))
+		c = s->cohort = cohort_getarg(PG_GETARG_DATUM(0));
+	if (!PG_ARGISNULL(1))
+		m = s->model = model_cached(&call->model, fcinfo->flinfo->fn_mcxt, PG_GETARG_DATUM(1));
+
+	if (m == NULL)
+		s->reason = "no model";
+	else if (c == NULL)
+		s->reason = "no cohort";
+	else if (PG_ARGISNULL(2))
+		s->reason = "in_model is null";
+	if (s->reason != NULL)
+		return;
+
+	if (call->loads != call->model.loads)
+	{
+		size_t		w = (size_t) m->p + 1;
+
+		call->mean = MemoryContextAlloc(call->model.cxt, sizeof(double) * w);
+		call->zs = MemoryContextAlloc(call->model.cxt, sizeof(double) * w * m->q);
+		call->df = model_df(m);
+		call->quantile = isnan(call->df) ? NAN : dist_t_quantile(0.975, call->df);
+		call->loads = call->model.loads;
+	}
+	s->reason = frame_project(m->frame, c, call->mean);
+	if (s->reason != NULL)
+		return;
+	for (int k = 1; k <= m->p; k++)
+		call->mean[k] -= m->mu[k];
+	if (m->q > 1)
+		frame_rows(m->frame, c, m->q - 1, m->zcol + 1, call->zs);
+
+	s->attainment = call->mean[m->p];
+	for (int k = 0; k < m->p; k++)
+		s->predicted += m->b[k] * call->mean[k];
+	lmm_effect(m->p, m->q, m->zcol, m->b, m->V, m->sigma2, m->Lambda, c->weight,
+			   call->mean, m->q > 1 ? call->zs : NULL, PG_GETARG_BOOL(2), &s->effect);
+}
+
+/*
+ * sipp_effect(cohort, model, in_model): a school's row of sipp.school_effect.
+ */
+Datum
+sipp_effect(PG_FUNCTION_ARGS)
+{
+	EffectCall *call = effect_call(fcinfo);
+	Datum		values[E_COLUMNS];
+	bool		nulls[E_COLUMNS];
+	School		s;
+	MemoryContext old;
+	const char *reason;
+
+	if (call->desc == NULL)
+		call->desc = result_desc(fcinfo);
+	MemoryContextReset(call->scratch);
+	old = MemoryContextSwitchTo(call->scratch);
+	school_prepare(fcinfo, call, &s);
+	reason = s.reason;
+
+	memset(nulls, true, sizeof(nulls));
+	memset(values, 0, sizeof(values));
+	if (s.cohort != NULL)
+	{
+		const Cohort *c = s.cohort;
+
+		values[E_PUPILS] = Int64GetDatum(c->rows);
+		values[E_DROPPED] = Int64GetDatum(c->dropped);
+		nulls[E_PUPILS] = nulls[E_DROPPED] = false;
+		put_float(values, nulls, E_ATTAINMENT, c->rows > 0 ? c->mean[0] : NAN);
+	}
+	if (reason == NULL)
+	{
+		const SippModel *m = s.model;
+		const Cohort *c = s.cohort;
+		const LmmEffect *e = &s.effect;
+		double		national = m->mu[m->p];
+		double		raw = s.attainment - s.predicted;
+		double		se = sqrt(Max(e->comparative[0], 0));
+
+		if (!isfinite(raw) || !isfinite(e->u[0]) || !isfinite(se))
+			reason = "figures are out of range";
+		else
+		{
+			put_float(values, nulls, E_EXPECTED, national + s.predicted);
+			put_float(values, nulls, E_RAW_EFFECT, raw);
+			put_float(values, nulls, E_EFFECT, e->u[0]);
+			put_float(values, nulls, E_STD_ERROR, se);
+			put_float(values, nulls, E_CONDITIONAL_SE, sqrt(Max(e->conditional[0], 0)));
+			put_float(values, nulls, E_DIAGNOSTIC_SE, sqrt(Max(e->diagnostic[0], 0)));
+			put_float(values, nulls, E_ADJUSTED_ATTAINMENT, national + e->u[0]);
+
+			/* the share of the variance that the school's pupils reveal */
+			if (m->D[0] == 0)
+				put_float(values, nulls, E_RELIABILITY, 0);
+			else if (m->q == 1)
+			{
+				double		ln = m->D[0] / m->sigma2 * c->weight;
+
+				put_float(values, nulls, E_RELIABILITY, ln / (1 + ln));
+			}
+			else
+				put_float(values, nulls, E_RELIABILITY,
+						  Max(0, 1 - e->conditional[0] / m->D[0]));
+
+			if (m->D[0] == 0)
+				reason = "singular fit: schools differ by no more than chance";
+			else if (isnan(call->df))
+				reason = "too few schools for an interval";
+			else
+			{
+				put_float(values, nulls, E_CI_LOW, e->u[0] - call->quantile * se);
+				put_float(values, nulls, E_CI_HIGH, e->u[0] + call->quantile * se);
+				put_float(values, nulls, E_P_ABOVE,
+						  se > 0 ? dist_t_cdf(e->u[0] / se, call->df) : NAN);
+			}
+			if (c->rows > 1)
+			{
+				double	   *v = palloc(sizeof(double) * (m->p + 1));
+
+				for (int k = 0; k < m->p; k++)
+					v[k] = -m->b[k];
+				v[m->p] = 1;
+				put_float(values, nulls, E_RESIDUAL_SD,
+						  sqrt(Max(frame_quadratic(m->frame, c, v), 0) / (c->rows - 1)));
+			}
+		}
+	}
+	MemoryContextSwitchTo(old);
+	put_text(values, nulls, E_REASON, reason);
+	PG_RETURN_DATUM(row_datum(call->desc, E_COLUMNS, values, nulls));
+}
+
+/* shift' C shift for the q x q matrix C: a variance at zero. */
+static double
+shifted_variance(int q, const double *C, const double *shift)
+{
+	double		s = 0;
+
+	for (int i = 0; i < q; i++)
+		for (int j = 0; j < q; j++)
+			s += shift[i] * C[i * q + j] * shift[j];
+	return s;
+}
+
+/*
+ * sipp_slope_effects(cohort, model, in_model): one row for each random term, at
+ * zero of the slope terms.
+ */
+Datum
+sipp_slope_effects(PG_FUNCTION_ARGS)
+{
+	EffectCall *call = effect_call(fcinfo);
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	School		s;
+	MemoryContext old;
+	const SippModel *m;
+	double		shift[LMM_MAX_RANDOM];
+
+	InitMaterializedSRF(fcinfo, 0);
+	MemoryContextReset(call->scratch);
+	old = MemoryContextSwitchTo(call->scratch);
+	school_prepare(fcinfo, call, &s);
+	m = s.model;
+	if (m != NULL)
+	{
+		int			q = m->q;
+
+		model_slope_shift(m, shift);
+		for (int i = 0; i < q; i++)
+		{
+			Datum		values[6] = {0};
+			bool		nulls[6];
+			double		effect = s.effect.u[i];
+			double		conditional = s.effect.conditional[i * q + i];
+			double		comparative = s.effect.comparative[i * q + i];
+			const char *reason = s.reason;
+
+			memset(nulls, true, sizeof(nulls));
+			if (i == 0)
+			{
+				effect = 0;
+				for (int k = 0; k < q; k++)
+					effect += shift[k] * s.effect.u[k];
+				conditional = shifted_variance(q, s.effect.conditional, shift);
+				comparative = shifted_variance(q, s.effect.comparative, shift);
+			}
+			put_text(values, nulls, 0, model_column_term(m->frame, m->zcol[i]));
+			put_text(values, nulls, 1, model_column_level(m->frame, m->zcol[i]));
+			if (reason == NULL && !(isfinite(effect) && isfinite(conditional) &&
+									isfinite(comparative)))
+				reason = "figures are out of range";
+			if (reason == NULL)
+			{
+				put_float(values, nulls, 2, effect);
+				put_float(values, nulls, 3, sqrt(Max(conditional, 0)));
+				put_float(values, nulls, 4, sqrt(Max(comparative, 0)));
+			}
+			put_text(values, nulls, 5, reason);
+			put_row(rsinfo, 6, values, nulls);
+		}
+	}
+	MemoryContextSwitchTo(old);
+	return (Datum) 0;
+}

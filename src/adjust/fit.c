@@ -1,0 +1,456 @@
+/*
+ * fit.c
+ *		From cohorts to a fitted two-level model.
+ *
+ * Each cohort is unpacked twice in a context of its own: once for the union of
+ * the dictionaries, once for its means and cross-products in the columns of that
+ * union.  The arithmetic of the fit is src/num/lmm.h's.
+ */
+#include "sipp.h"
+
+#include <math.h>
+
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "adjust/adjust.h"
+#include "adjust/modelwalk.h"
+
+#define MAX_LISTED 10			/* names in one notice */
+
+/* What is read from the cohorts, in the columns of the frame. */
+typedef struct FitData
+{
+	int			J;
+	double	   *n;				/* [J] sum of weights */
+	double	   *mean;			/* [J][p+1] */
+	double	   *within;			/* [p+1][p+1] */
+	double	   *zs;				/* [J][q-1][p+1], NULL if q = 1 */
+	double	   *total;			/* [p+1] sum of squares of each column */
+	double		sum_log_w;
+} FitData;
+
+static void
+fit_interrupt(void)
+{
+	CHECK_FOR_INTERRUPTS();
+}
+
+/*
+ * The union of the cohorts' terms.  Counts rows, and takes the cohorts without
+ * complete rows out of the input.
+ */
+static void
+build_frame(FitInput *in, SippModel *m, FitData *d, MemoryContext scratch)
+{
+	MemoryContext fitcxt = CurrentMemoryContext;
+	int64		kept = 0;
+
+	for (int64 i = 0; i < in->ncohort; i++)
+	{
+		Cohort	   *c;
+
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextSwitchTo(scratch);
+		c = cohort_unpack(in->cohort[i]);
+		MemoryContextSwitchTo(fitcxt);
+		m->dropped += c->dropped;
+		if (c->rows == 0)
+			m->empty++;
+		else
+		{
+			m->pupils += c->rows;
+			m->weight += c->weight;
+			d->sum_log_w += c->sum_log_w;
+			if (m->frame == NULL)
+				m->frame = frame_begin(cohort_unpack(in->cohort[i]));
+			else
+				frame_add(m->frame, c);
+			in->cohort[kept++] = in->cohort[i];
+		}
+		MemoryContextReset(scratch);
+	}
+	in->ncohort = kept;
+	if (kept < 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("%s needs at least two schools with complete rows", in->function),
+				 errdetail("There are %lld, and %lld cohorts without a complete row.",
+						   (long long) kept, (long long) m->empty),
+				 errhint("Each cohort must be one school. Where groups of schools are fitted "
+						 "apart, leave out the groups with a single school.")));
+	if (kept > PG_INT32_MAX || m->pupils > SIPP_MAX_ROWS || m->dropped > SIPP_MAX_ROWS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("%s: too many schools or pupils", in->function),
+				 errhint("Fit parts of them, as by sector.")));
+	frame_finish(m->frame);
+	m->schools = kept;
+}
+
+/* Columns of the random terms: the intercept and those of each slope. */
+static void
+resolve_slopes(const FitInput *in, SippModel *m)
+{
+	const SippFrame *f = m->frame;
+
+	m->zcol[0] = 0;
+	m->q = 1;
+	for (int i = 0; i < in->nslope; i++)
+	{
+		int			t = 0;
+		int			before = m->q;
+
+		while (t < f->nterm && strcmp(f->term[t].name, in->slope[i]) != 0)
+			t++;
+		if (t == f->nterm)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("%s: no term \"%s\" for a random slope", in->function, in->slope[i]),
+					 errdetail("The cohorts have the terms %s.",
+							   terms_to_string(f->nterm, f->term)),
+					 errhint("sipp.rename gives terms their names.")));
+		for (int k = 1; k < f->p; k++)
+		{
+			if (f->col_term[k] != t)
+				continue;
+			for (int j = 1; j < before; j++)
+				if (m->zcol[j] == k)
+					ereport(ERROR,
+							(errcode(ERRCODE_DUPLICATE_COLUMN),
+							 errmsg("%s: random slope \"%s\" is there twice",
+									in->function, in->slope[i])));
+			if (m->q > SIPP_MAX_SLOPES)
+				ereport(ERROR,
+						(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						 errmsg("%s: more than %d columns with a random slope",
+								in->function, SIPP_MAX_SLOPES),
+						 errdetail("A number is one column, a factor one for each level but the reference."),
+						 errhint("Leave a slope out, or use a number in place of a factor.")));
+			m->zcol[m->q++] = k;
+		}
+		if (m->q == before)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("%s: term \"%s\" cannot have a random slope", in->function, in->slope[i]),
+					 errdetail("It has a single level in all cohorts.")));
+	}
+}
+
+/* Means, cross-products and slope rows of every cohort. */
+static void
+load_cohorts(const FitInput *in, const SippModel *m, FitData *d, MemoryContext scratch)
+{
+	MemoryContext fitcxt = CurrentMemoryContext;
+	size_t		w = (size_t) m->p + 1;
+	size_t		nz = m->q - 1;
+
+	d->J = (int) in->ncohort;
+	d->n = MemoryContextAllocHuge(fitcxt, sizeof(double) * d->J);
+	d->mean = MemoryContextAllocHuge(fitcxt, sizeof(double) * d->J * w);
+	d->within = MemoryContextAllocHuge(fitcxt, sizeof(double) * w * w);
+	memset(d->within, 0, sizeof(double) * w * w);
+	if (nz > 0)
+		d->zs = MemoryContextAllocHuge(fitcxt, sizeof(double) * d->J * nz * w);
+	MemoryContextSwitchTo(scratch);
+	for (int j = 0; j < d->J; j++)
+	{
+		Cohort	   *c;
+		char	   *reason;
+
+		CHECK_FOR_INTERRUPTS();
+		c = cohort_unpack(in->cohort[j]);
+		d->n[j] = c->weight;
+		reason = frame_project(m->frame, c, d->mean + j * w);
+		if (reason != NULL)
+			elog(ERROR, "%s: %s", in->function, reason);
+		frame_accumulate(m->frame, c, d->within);
+		if (nz > 0)
+			frame_rows(m->frame, c, (int) nz, m->zcol + 1, d->zs + j * nz * w);
+		MemoryContextReset(scratch);
+	}
+	MemoryContextSwitchTo(fitcxt);
+}
+
+/*
+ * Take the means about the national ones, m->mu.  The second pass takes out
+ * what rounding left of the first, so that a constant becomes exactly zero.
+ * Then sums of squares of every column, and a column that varies by no more
+ * than rounding of its own size is made the constant that it is meant to be.
+ */
+static void
+centre(SippModel *m, FitData *d)
+{
+	int			p = m->p;
+	size_t		w = (size_t) p + 1;
+
+	for (int pass = 0; pass < 2; pass++)
+	{
+		double	   *shift = palloc0(sizeof(double) * w);
+
+		for (int j = 0; j < d->J; j++)
+			for (int k = 1; k <= p; k++)
+				shift[k] += d->mean[j * w + k] * (d->n[j] / m->weight);
+		for (int k = 1; k <= p; k++)
+			m->mu[k] += shift[k];
+		for (int j = 0; j < d->J; j++)
+			for (int k = 1; k <= p; k++)
+				d->mean[j * w + k] -= shift[k];
+		pfree(shift);
+	}
+
+	d->total = palloc0(sizeof(double) * w);
+	for (int j = 0; j < d->J; j++)
+		for (int k = 1; k <= p; k++)
+			d->total[k] += d->n[j] * d->mean[j * w + k] * d->mean[j * w + k];
+	for (int k = 1; k <= p; k++)
+	{
+		d->total[k] += d->within[k * w + k];
+		if (sqrt(d->total[k] / m->weight) > 1e-14 * fabs(m->mu[k]))
+			continue;
+		d->total[k] = 0;
+		for (int i = 0; i <= p; i++)
+			d->within[i * w + k] = d->within[k * w + i] = 0;
+		for (int j = 0; j < d->J; j++)
+		{
+			d->mean[j * w + k] = 0;
+			for (int i = 1; i < m->q; i++)
+				d->zs[(j * (size_t) (m->q - 1) + i - 1) * w + k] = 0;
+		}
+	}
+}
+
+/* The error of data that cannot be fitted. */
+static void
+fit_error(const FitInput *in, const SippModel *m, LmmStatus status)
+{
+	switch (status)
+	{
+		case LMM_OK:
+			return;
+		case LMM_TOO_FEW_UNITS:
+			break;
+		case LMM_ALL_SINGLE:
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_EXCEPTION),
+					 errmsg("%s: every school has a single pupil", in->function),
+					 errdetail("Schools and pupils cannot be told apart."),
+					 errhint("Group pupils by school before sipp.cohort.")));
+			break;
+		case LMM_TOO_FEW_ROWS:
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_EXCEPTION),
+					 errmsg("%s: too few pupils for this number of coefficients", in->function),
+					 errdetail("There are %lld complete rows and %d columns.",
+							   (long long) m->pupils, m->p),
+					 errhint("Leave covariates out with sipp.subset.")));
+			break;
+		case LMM_NO_RESIDUAL:
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_EXCEPTION),
+					 errmsg("%s: the outcome does not vary within schools once the covariates are taken into account",
+							in->function),
+					 errdetail("The residual variance is zero."),
+					 errhint("Is the outcome constant, or one of the covariates?")));
+			break;
+		case LMM_NOT_FINITE:
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("%s: sums of squares are out of range", in->function),
+					 errhint("Enter the outcome and covariates in larger units.")));
+			break;
+		case LMM_NOT_CONVERGED:
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_EXCEPTION),
+					 errmsg("%s: the fit did not converge", in->function),
+					 errhint("Leave a random slope or a nearly collinear covariate out.")));
+			break;
+	}
+	elog(ERROR, "%s: fit failed with status %d", in->function, (int) status);
+}
+
+/* Start another remark of the notice. */
+static void
+remark(StringInfo s)
+{
+	if (s->len > 0)
+		appendStringInfoString(s, "; ");
+}
+
+/* What a reader of the model should know, or NULL. */
+static char *
+fit_notice(const SippModel *m)
+{
+	const SippFrame *f = m->frame;
+	StringInfoData s;
+	int			naliased = m->p - m->rank;
+
+	initStringInfo(&s);
+	if (m->schools < SIPP_FEW_SCHOOLS)
+		appendStringInfo(&s, "only %lld schools: the school variance is uncertain",
+						 (long long) m->schools);
+	if (m->singular)
+	{
+		remark(&s);
+		appendStringInfoString(&s, m->D[0] == 0
+							   ? "singular fit: schools differ by no more than chance, all effects are zero"
+							   : "singular fit: the school-level covariance is on its boundary");
+	}
+	if (m->optima > 1)
+	{
+		remark(&s);
+		appendStringInfo(&s, "the likelihood has %d local optima, the best is reported", m->optima);
+	}
+	if (naliased > 0)
+	{
+		int			listed = 0;
+
+		remark(&s);
+		appendStringInfoString(&s, "aliased with the terms before: ");
+		for (int k = 0; k < m->p && listed < MAX_LISTED; k++)
+			if (m->aliased[k])
+				appendStringInfo(&s, "%s%s", listed++ > 0 ? ", " : "",
+								 model_column_label(f, k));
+		if (naliased > listed)
+			appendStringInfo(&s, " and %d more", naliased - listed);
+	}
+	for (int t = 0; t < f->nterm; t++)
+		if (f->term[t].reference != NULL && f->refidx[t] >= 0 &&
+			strcmp(f->term[t].reference, f->term[t].label[f->refidx[t]]) != 0)
+		{
+			remark(&s);
+			appendStringInfo(&s, "term %s has no pupil of its reference level \"%s\", \"%s\" is used",
+							 f->term[t].name, f->term[t].reference,
+							 f->term[t].label[f->refidx[t]]);
+		}
+	if (m->empty > 0)
+	{
+		remark(&s);
+		appendStringInfo(&s, "%lld cohorts without a complete row are left out",
+						 (long long) m->empty);
+	}
+	if (s.len == 0)
+		return NULL;
+	s.data[pg_mbcliplen(s.data, s.len, MODEL_MAX_NOTICE)] = '\0';
+	return s.data;
+}
+
+/*
+ * Fit the cohorts.  Everything is allocated in the current context, big arrays
+ * without the 1 GB limit; the caller deletes it.  Errors: cohorts that do not go
+ * together, wrong slopes, data that cannot be fitted.
+ */
+SippModel *
+fit_model(FitInput *in)
+{
+	SippModel  *m = palloc0(sizeof(SippModel));
+	FitData		d;
+	LmmProblem	prob;
+	LmmFit		fit;
+	void	   *workspace;
+	size_t		size;
+	double	   *contrast;
+	MemoryContext scratch;
+
+	memset(&d, 0, sizeof(d));
+	memset(&fit, 0, sizeof(fit));
+	scratch = AllocSetContextCreate(CurrentMemoryContext, "sipp.value_added cohort",
+									ALLOCSET_DEFAULT_SIZES);
+	m->reml = in->reml;
+	build_frame(in, m, &d, scratch);
+	m->p = m->frame->p;
+	if (m->p > SIPP_MAX_COLUMNS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("%s: more than %d columns", in->function, SIPP_MAX_COLUMNS),
+				 errdetail("There are %d: a number is one, a factor one for each level but the reference.",
+						   m->p),
+				 errhint("Group rare levels of the factors, or leave a covariate out with sipp.subset.")));
+	model_allocate(m);
+	resolve_slopes(in, m);
+	load_cohorts(in, m, &d, scratch);
+	centre(m, &d);
+	m->outcome_ss = d.total[m->p];
+
+	memset(&prob, 0, sizeof(prob));
+	prob.J = d.J;
+	prob.p = m->p;
+	prob.q = m->q;
+	prob.rows = (double) m->pupils;
+	prob.sum_log_w = d.sum_log_w;
+	prob.n = d.n;
+	prob.mean = d.mean;
+	prob.within = d.within;
+	prob.zcol = m->zcol;
+	prob.zs = d.zs;
+	prob.reml = in->reml;
+	prob.interrupt = fit_interrupt;
+	size = lmm_workspace(prob.J, prob.p, prob.q);
+	if (size == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("%s: the problem is too large", in->function),
+				 errhint("Leave covariates out with sipp.subset.")));
+	workspace = MemoryContextAllocHuge(CurrentMemoryContext, size);
+	fit_error(in, m, lmm_fit(&prob, &fit, workspace));
+
+	m->singular = fit.singular;
+	m->sigma2 = fit.sigma2;
+	memcpy(m->Lambda, fit.Lambda, sizeof(m->Lambda));
+	m->deviance = fit.deviance;
+	m->null_deviance = fit.null_deviance;
+	m->var_lo = fit.var_lo;
+	m->var_hi = fit.var_hi;
+	m->icc_lo = fit.icc_lo;
+	m->icc_hi = fit.icc_hi;
+	m->iterations = fit.iterations;
+	m->optima = fit.optima;
+	memcpy(m->aliased, fit.aliased, sizeof(bool) * m->p);
+	memcpy(m->V, fit.V, sizeof(double) * m->p * m->p);
+	for (int k = 0; k < m->p; k++)
+	{
+		m->b[k] = m->aliased[k] ? 0 : fit.b[k];
+		if (!m->aliased[k] &&
+			(k == 0 || d.within[(size_t) k * (m->p + 1) + k] <= 1e-12 * d.total[k]))
+			m->between++;
+	}
+	model_derive(m);
+
+	for (int i = 1; i < m->q; i++)
+		if (m->aliased[m->zcol[i]])
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("%s: \"%s\" cannot have a random slope", in->function,
+							model_column_term(m->frame, m->zcol[i])),
+					 errdetail("Its column %s is constant or a combination of the terms before it.",
+							   model_column_label(m->frame, m->zcol[i]))));
+
+	/* the reported intercept is at x = 0, the other coefficients are as fitted */
+	contrast = palloc0(sizeof(double) * m->p);
+	for (int k = 0; k < m->p; k++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (m->aliased[k])
+		{
+			m->df[k] = NAN;
+			continue;
+		}
+		memset(contrast, 0, sizeof(double) * m->p);
+		contrast[k] = 1;
+		if (k == 0)
+			for (int i = 1; i < m->p; i++)
+				contrast[i] = m->aliased[i] ? 0 : -m->mu[i];
+		m->df[k] = lmm_contrast_df(&prob, &fit, workspace, contrast);
+		if (!(m->df[k] > 0))
+			m->df[k] = NAN;
+	}
+
+	m->notice = fit_notice(m);
+
+	/* from here on the reference is the level in use, whatever sorts first elsewhere */
+	for (int t = 0; t < m->frame->nterm; t++)
+		if (m->frame->refidx[t] >= 0)
+			m->frame->term[t].reference = m->frame->term[t].label[m->frame->refidx[t]];
+	return m;
+}

@@ -1,0 +1,17 @@
+/*
+ * modelwalk.h
+ *		What model.c and modelio.c share.
+ */
+#ifndef SIPP_MODELWALK_H
+#define SIPP_MODELWALK_H
+
+#include "adjust/adjust.h"
+#include "cohort/codec.h"
+
+#define MODEL_VERSION 1
+#define MODEL_MAX_NOTICE 8191	/* bytes */
+
+extern SippModel *model_receive(const char *data, size_t len);
+extern void model_write(CodecMode mode, StringInfo buf, SippModel *m);
+
+#endif							/* SIPP_MODELWALK_H */

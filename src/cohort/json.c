@@ -1,0 +1,316 @@
+/*
+ * json.c
+ *		The text form of sipp's types: JSON with shortest-exact numbers.
+ *
+ * Output is written directly, so that in(out(x)) is x to the last bit whatever
+ * extra_float_digits says; input goes through the server's own jsonb parser.
+ */
+#include "sipp.h"
+
+#include <math.h>
+
+#include "common/shortest_dec.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/numeric.h"
+
+#include "cohort/codec.h"
+
+/* Append a number; what JSON has no number for goes as a string. */
+void
+json_float(StringInfo s, double v)
+{
+	char		buf[DOUBLE_SHORTEST_DECIMAL_LEN];
+
+	if (isnan(v))
+		appendStringInfoString(s, "\"NaN\"");
+	else if (isinf(v))
+		appendStringInfoString(s, v > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+	else if (v == 0)
+		appendStringInfoChar(s, '0');	/* jsonb has no negative zero */
+	else
+	{
+		double_to_shortest_decimal_buf(v, buf);
+		appendStringInfoString(s, buf);
+	}
+}
+
+/* Append an array of numbers. */
+void
+json_floats(StringInfo s, const double *v, size_t n)
+{
+	appendStringInfoChar(s, '[');
+	for (size_t i = 0; i < n; i++)
+	{
+		if (i > 0)
+			appendStringInfoChar(s, ',');
+		json_float(s, v[i]);
+	}
+	appendStringInfoChar(s, ']');
+}
+
+/* Append a list of terms as an array of objects. */
+void
+json_terms(StringInfo s, int nterm, const SippTerm *term)
+{
+	appendStringInfoChar(s, '[');
+	for (int i = 0; i < nterm; i++)
+	{
+		const SippTerm *t = &term[i];
+
+		appendStringInfoString(s, i > 0 ? ",{\"name\":" : "{\"name\":");
+		escape_json(s, t->name);
+		appendStringInfo(s, ",\"kind\":\"%s\"", kind_name(t->kind));
+		if (t->context)
+			appendStringInfoString(s, ",\"context\":true");
+		if (t->reference)
+		{
+			appendStringInfoString(s, ",\"reference\":");
+			escape_json(s, t->reference);
+		}
+		if (t->kind != SIPP_NUMBER)
+		{
+			appendStringInfoString(s, ",\"levels\":[");
+			for (int l = 0; l < t->nlevel; l++)
+			{
+				if (l > 0)
+					appendStringInfoChar(s, ',');
+				escape_json(s, t->label[l]);
+			}
+			appendStringInfoChar(s, ']');
+			if (t->kind != SIPP_TEXT)
+			{
+				appendStringInfoString(s, ",\"ranks\":");
+				json_floats(s, t->rank, t->nlevel);
+			}
+		}
+		appendStringInfoChar(s, '}');
+	}
+	appendStringInfoChar(s, ']');
+}
+
+/* The error of a field that is missing or of the wrong kind. */
+static void
+json_fail(const JsonIn *in, const char *field, const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+			 errmsg("invalid input for type %s", in->type),
+			 errdetail("Field \"%s\" must be %s.", field, what)));
+}
+
+/*
+ * Parse the text of a value.  sipp.cohort(some_text) is parsed by the server as
+ * a cast, so that text which is no JSON object at all is most likely an analyst
+ * calling the aggregate with a text column; say what to write instead.
+ */
+JsonbContainer *
+json_parse(const char *type, const char *str)
+{
+	const char *p = str;
+	Jsonb	   *jb;
+
+	while (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r')
+		p++;
+	if (*p != '{')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+				 errmsg("invalid input syntax for type %s: \"%s\"", type, str),
+				 errdetail("The text form of %s is a JSON object.", type),
+				 strcmp(type, "sipp.cohort") == 0 ?
+				 errhint("sipp.cohort(x) of a text column is a cast, not the aggregate: "
+						 "the outcome comes first and is a number or boolean, as in "
+						 "sipp.cohort(outcome::float8, x).") : 0));
+	jb = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(str)));
+	if (!JB_ROOT_IS_OBJECT(jb))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+				 errmsg("invalid input syntax for type %s", type),
+				 errdetail("The text form of %s is a JSON object.", type)));
+	return &jb->root;
+}
+
+/* The value of a field, NULL where absent or null. */
+static JsonbValue *
+json_field(const JsonIn *in, const char *field)
+{
+	JsonbValue *v = getKeyJsonValueFromContainer(in->object, field,
+												 (int) strlen(field), NULL);
+
+	return v != NULL && v->type == jbvNull ? NULL : v;
+}
+
+bool
+json_has(const JsonIn *in, const char *field)
+{
+	return json_field(in, field) != NULL;
+}
+
+/* A number, or one of the three strings that stand for one. */
+static bool
+json_number(const JsonbValue *v, double *out)
+{
+	if (v == NULL)
+		return false;
+	if (v->type == jbvNumeric)
+	{
+		*out = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
+												  NumericGetDatum(v->val.numeric)));
+		return true;
+	}
+	if (v->type == jbvString)
+	{
+		static const struct
+		{
+			const char *name;
+			double		value;
+		}			special[] = {{"NaN", NAN}, {"Infinity", INFINITY}, {"-Infinity", -INFINITY}};
+
+		for (int i = 0; i < (int) lengthof(special); i++)
+			if (v->val.string.len == (int) strlen(special[i].name) &&
+				memcmp(v->val.string.val, special[i].name, v->val.string.len) == 0)
+			{
+				*out = special[i].value;
+				return true;
+			}
+	}
+	return false;
+}
+
+double
+json_get_float(const JsonIn *in, const char *field)
+{
+	double		d;
+
+	if (!json_number(json_field(in, field), &d))
+		json_fail(in, field, "a number");
+	return d;
+}
+
+int64
+json_get_count(const JsonIn *in, const char *field)
+{
+	double		d = json_get_float(in, field);
+
+	if (!(d >= 0 && d <= (double) SIPP_MAX_ROWS) || d != floor(d))
+		json_fail(in, field, "a count");
+	return (int64) d;
+}
+
+bool
+json_get_bool(const JsonIn *in, const char *field)
+{
+	JsonbValue *v = json_field(in, field);
+
+	if (v == NULL)
+		return false;
+	if (v->type != jbvBool)
+		json_fail(in, field, "true or false");
+	return v->val.boolean;
+}
+
+char *
+json_get_string(const JsonIn *in, const char *field)
+{
+	JsonbValue *v = json_field(in, field);
+
+	if (v == NULL)
+		return NULL;
+	if (v->type != jbvString)
+		json_fail(in, field, "a string");
+	return pnstrdup(v->val.string.val, v->val.string.len);
+}
+
+/* The elements of an array field, at most max. */
+static JsonbValue *
+json_array(const JsonIn *in, const char *field, size_t max, size_t *n)
+{
+	JsonbValue *v = json_field(in, field);
+	JsonbValue *out;
+	JsonbIterator *it;
+	JsonbIteratorToken tok;
+	size_t		i = 0;
+
+	if (v == NULL || v->type != jbvBinary || !JsonContainerIsArray(v->val.binary.data))
+		json_fail(in, field, "an array");
+	*n = JsonContainerSize(v->val.binary.data);
+	if (*n > max)
+		json_fail(in, field, psprintf("an array of at most %zu elements", max));
+	out = palloc(sizeof(JsonbValue) * Max(*n, 1));
+	it = JsonbIteratorInit(v->val.binary.data);
+	(void) JsonbIteratorNext(&it, &out[0], true);	/* the array itself */
+	while (i < *n)
+	{
+		tok = JsonbIteratorNext(&it, &out[i], true);
+		if (tok != WJB_ELEM)
+			json_fail(in, field, "an array");
+		i++;
+	}
+	return out;
+}
+
+double *
+json_get_floats(const JsonIn *in, const char *field, size_t n)
+{
+	size_t		len;
+	JsonbValue *v = json_array(in, field, n, &len);
+	double	   *out = palloc(sizeof(double) * Max(n, 1));
+
+	if (len != n)
+		json_fail(in, field, psprintf("an array of %zu numbers", n));
+	for (size_t i = 0; i < n; i++)
+		if (!json_number(&v[i], &out[i]))
+			json_fail(in, field, "an array of numbers");
+	return out;
+}
+
+SippTerm *
+json_get_terms(const JsonIn *in, const char *field, int *nterm)
+{
+	size_t		n;
+	JsonbValue *v = json_array(in, field, SIPP_MAX_TERMS, &n);
+	SippTerm   *terms = palloc0(sizeof(SippTerm) * Max(n, 1));
+
+	for (size_t i = 0; i < n; i++)
+	{
+		SippTerm   *t = &terms[i];
+		JsonIn		sub = {in->type, NULL};
+		char	   *kind;
+
+		if (v[i].type != jbvBinary || !JsonContainerIsObject(v[i].val.binary.data))
+			json_fail(in, field, "an array of objects");
+		sub.object = v[i].val.binary.data;
+
+		t->name = json_get_string(&sub, "name");
+		if (t->name == NULL)
+			json_fail(&sub, "name", "a string");
+		kind = json_get_string(&sub, "kind");
+		for (t->kind = SIPP_NUMBER; t->kind <= SIPP_SHARES; t->kind++)
+			if (kind != NULL && strcmp(kind, kind_name(t->kind)) == 0)
+				break;
+		if (t->kind > SIPP_SHARES)
+			json_fail(&sub, "kind", "\"number\", \"text\", \"enum\" or \"shares\"");
+		t->context = json_get_bool(&sub, "context");
+		if (t->kind != SIPP_NUMBER)
+		{
+			size_t		nl;
+			JsonbValue *l = json_array(&sub, "levels", SIPP_MAX_LEVELS, &nl);
+
+			t->reference = json_get_string(&sub, "reference");
+			t->nlevel = (int) nl;
+			t->label = palloc(sizeof(char *) * Max(nl, 1));
+			for (size_t k = 0; k < nl; k++)
+			{
+				if (l[k].type != jbvString)
+					json_fail(&sub, "levels", "an array of strings");
+				t->label[k] = pnstrdup(l[k].val.string.val, l[k].val.string.len);
+			}
+			if (t->kind != SIPP_TEXT)
+				t->rank = json_get_floats(&sub, "ranks", nl);
+			else
+				t->rank = palloc0(sizeof(double) * Max(nl, 1));
+		}
+	}
+	*nterm = (int) n;
+	return terms;
+}

@@ -1,0 +1,545 @@
+/*
+ * pack.c
+ *		The cohort as a stored value: canonical bytes, text form, and the one
+ *		check that everything from outside goes through.
+ *
+ * Canonical bytes: version, flags, terms with sorted dictionaries, counts, means,
+ * cross-products, then per factor its levels' counts and sums, then the cells
+ * of each pair of factors.  The sums of a factor's first level are not stored:
+ * over all levels they add up to zero.  Counts are varints, so that five terms
+ * of a school fit in some hundred bytes.
+ */
+#include "sipp.h"
+
+#include <math.h>
+
+#include "libpq/pqformat.h"
+#include "mb/pg_wchar.h"
+
+#include "cohort/algebra.h"
+#include "cohort/codec.h"
+#include "cohort/work.h"
+
+#define COHORT_VERSION	1
+#define COHORT_WEIGHTED 0x01
+#define COHORT_SHAPELESS 0x02
+
+/* The sums of each factor's first level, from those of the others. */
+static void
+derive_first_levels(Cohort *c)
+{
+	for (int t = 0; t < c->nterm; t++)
+	{
+		int			first = c->term[t].first;
+		double	   *sum;
+
+		if (c->term[t].factor < 0 || c->term[t].nlevel == 0)
+			continue;
+		sum = c->level_sum + (size_t) first * c->nnum;
+		for (int i = 0; i < c->nnum; i++)
+		{
+			double		rest = 0;
+
+			for (int l = 1; l < c->term[t].nlevel; l++)
+				rest += sum[(size_t) l * c->nnum + i];
+			sum[i] = rest == 0 ? 0 : -rest;
+		}
+	}
+}
+
+/* The layout, in all four directions. */
+static Cohort *
+cohort_walk(Codec *x, Cohort *c)
+{
+	Cohort		head;
+	uint8		version = COHORT_VERSION;
+	uint8		flags = 0;
+
+	memset(&head, 0, sizeof(head));
+	if (c != NULL)
+	{
+		head = *c;
+		flags = (c->weighted ? COHORT_WEIGHTED : 0) | (c->shapeless ? COHORT_SHAPELESS : 0);
+	}
+	codec_u8(x, &version);
+	if (version != COHORT_VERSION)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("unsupported version %d of type sipp.cohort", version),
+				 errhint("This sipp reads version %d; a newer one may have written the value.",
+						 COHORT_VERSION)));
+	codec_u8(x, &flags);
+	if (flags & ~(COHORT_WEIGHTED | COHORT_SHAPELESS))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("invalid binary representation of type sipp.cohort"),
+				 errdetail("Unknown flags %x.", flags)));
+	codec_terms(x, &head.nterm, &head.term);
+	codec_count(x, &head.rows);
+	codec_count(x, &head.dropped);
+	if (codec_reading(x))
+	{
+		c = cohort_make(head.nterm, head.term, (flags & COHORT_WEIGHTED) != 0);
+		c->shapeless = (flags & COHORT_SHAPELESS) != 0;
+		c->rows = head.rows;
+		c->dropped = head.dropped;
+		c->weight = (double) head.rows;
+	}
+	if (c->rows == 0)
+		return c;
+
+	if (c->weighted)
+	{
+		codec_f64(x, &c->weight);
+		codec_f64(x, &c->sum_log_w);
+	}
+	codec_f64s(x, c->mean, c->nnum);
+	codec_f64s(x, c->cross, SIPP_NTRI(c->nnum));
+	for (int t = 0; t < c->nterm; t++)
+	{
+		int			first = c->term[t].first;
+		int			n = c->term[t].nlevel;
+
+		if (c->term[t].factor < 0)
+			continue;
+		for (int l = first; l < first + n; l++)
+		{
+			codec_count(x, &c->level_rows[l]);
+			if (c->weighted)
+				codec_f64(x, &c->level_weight[l]);
+			else
+				c->level_weight[l] = (double) c->level_rows[l];
+		}
+		if (n > 1)
+			codec_f64s(x, c->level_sum + (size_t) (first + 1) * c->nnum,
+					   (size_t) (n - 1) * c->nnum);
+	}
+	if (codec_reading(x))
+		derive_first_levels(c);
+	if (c->nfactor > 1)
+	{
+		/* the blocks are one array */
+		double	   *cell = c->cell[0];
+		size_t		n = cohort_ncell(c);
+
+		if (c->weighted)
+			codec_f64s(x, cell, n);
+		else
+			for (size_t i = 0; i < n; i++)
+			{
+				int64		k = (int64) cell[i];
+
+				codec_count(x, &k);
+				cell[i] = (double) k;
+			}
+	}
+	return c;
+}
+
+/* Number of cells of all pairs of factors. */
+size_t
+cohort_ncell(const Cohort *c)
+{
+	size_t		n = 0;
+
+	for (int i = 0; i < c->nterm; i++)
+		for (int j = 0; j < i; j++)
+			if (c->term[i].factor >= 0 && c->term[j].factor >= 0)
+				n += (size_t) c->term[i].nlevel * c->term[j].nlevel;
+	return n;
+}
+
+/* Unpack a detoasted datum in either form. */
+Cohort *
+cohort_unpack(struct varlena *datum)
+{
+	Codec		x;
+	Cohort	   *c;
+	size_t		len = VARSIZE_ANY_EXHDR(datum);
+
+	if (len > 0 && *(uint8 *) VARDATA_ANY(datum) == WORK_FORM)
+		return work_unpack(datum);
+	codec_read_begin(&x, CODEC_UNPACK, "sipp.cohort", VARDATA_ANY(datum), len);
+	c = cohort_walk(&x, NULL);
+	codec_read_end(&x);
+	return c;
+}
+
+Cohort *
+cohort_getarg(Datum d)
+{
+	return cohort_unpack(PG_DETOAST_DATUM_PACKED(d));
+}
+
+/* The error of sums that left the range of float8 though the values were finite. */
+static void
+check_overflow(const double *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!isfinite(v[i]))
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("value out of range: a sum of squares in sipp.cohort overflows"),
+					 errhint("Enter the outcome and covariates in larger units.")));
+}
+
+/* Canonical bytes of a cohort; brings its dictionaries into canonical order. */
+struct varlena *
+cohort_pack(Cohort *c)
+{
+	StringInfoData buf;
+	Codec		x;
+
+	cohort_tidy(c);
+	check_overflow(&c->weight, 1);
+	check_overflow(&c->sum_log_w, 1);
+	check_overflow(c->mean, c->nnum);
+	check_overflow(c->cross, SIPP_NTRI(c->nnum));
+	check_overflow(c->level_sum, (size_t) c->nlevel * c->nnum);
+
+	initStringInfo(&buf);
+	appendStringInfoSpaces(&buf, VARHDRSZ);
+	codec_write_begin(&x, CODEC_PACK, "sipp.cohort", &buf);
+	(void) cohort_walk(&x, c);
+	SET_VARSIZE(buf.data, buf.len);
+	return (struct varlena *) buf.data;
+}
+
+/* The error of a value that no pupils can have produced. */
+static void
+invalid_cohort(const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid value of type sipp.cohort"),
+			 errdetail("%s", detail)));
+}
+
+/* A name or level: not too long, and for names not empty. */
+static void
+check_name(const char *what, const char *s, bool empty_ok)
+{
+	if (*s == '\0' && !empty_ok)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must not be empty", what)));
+	if (pg_mbstrlen(s) > SIPP_MAX_NAME)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("%s is longer than %d characters", what, SIPP_MAX_NAME),
+				 errdetail("It starts with \"%s\".", pnstrdup(s, pg_mbcliplen(s, (int) strlen(s), 60))),
+				 errhint("Shorten it before it enters the cohort, as in left(x, %d).",
+						 SIPP_MAX_NAME)));
+}
+
+/* Names and dictionaries: present, short enough, distinct. */
+void
+terms_check(int nterm, const SippTerm *terms)
+{
+	for (int i = 0; i < nterm; i++)
+	{
+		SippTerm	t = terms[i];
+
+		check_name("the name of a term", t.name, false);
+		for (int j = 0; j < i; j++)
+			if (strcmp(t.name, terms[j].name) == 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_DUPLICATE_COLUMN),
+						 errmsg("two covariates have the name \"%s\"", t.name),
+						 errhint("Give each its own name with sipp.rename; columns of one name from two tables "
+								 "are told apart in a subquery with OFFSET 0 that renames one.")));
+		if (t.reference)
+			check_name("a level", t.reference, true);
+		for (int l = 0; l < t.nlevel; l++)
+		{
+			check_name("a level", t.label[l], true);
+			if (!isfinite(t.rank[l]))
+				invalid_cohort(psprintf("The rank of level \"%s\" is not finite.", t.label[l]));
+		}
+		if (t.nlevel > 1)
+		{
+			/* distinct labels and distinct ranks; sorting a copy by either tells */
+			SippTerm	bytext = t;
+
+			bytext.rank = palloc0(sizeof(double) * t.nlevel);
+			term_sort(&bytext, NULL);
+			term_sort(&t, NULL);
+			for (int l = 1; l < t.nlevel; l++)
+				if (strcmp(bytext.label[l - 1], bytext.label[l]) == 0 ||
+					(t.kind == SIPP_ENUM && t.rank[l - 1] == t.rank[l]))
+					invalid_cohort(psprintf("Term \"%s\" has a level twice.", t.name));
+		}
+	}
+}
+
+/* a and b agree to rounding, on the scale of what they are made of */
+static bool
+near(double a, double b, double scale)
+{
+	return fabs(a - b) <= 1e-9 * scale;
+}
+
+/*
+ * Everything that pupils' rows guarantee and that later arithmetic leans on:
+ * counts add up, sums are finite, no covariance is more than its variances
+ * allow.  Raises an error; brings dictionaries into canonical order.
+ */
+void
+cohort_check(Cohort *c)
+{
+	terms_check(c->nterm, c->term);
+	if (c->rows < 0 || c->dropped < 0 || c->rows > SIPP_MAX_ROWS || c->dropped > SIPP_MAX_ROWS)
+		invalid_cohort("A count is out of range.");
+	if (c->shapeless && (c->nterm > 0 || c->rows > 0))
+		invalid_cohort("A cohort without a shape has terms or rows.");
+	if (c->rows == 0)
+	{
+		for (int i = 0; i < c->nterm; i++)
+			if (SIPP_IS_FACTOR(c->term[i].kind) && c->term[i].nlevel > 0)
+				invalid_cohort("A cohort without rows has levels.");
+		cohort_tidy(c);
+		return;
+	}
+	if (!(c->weight > 0) || !isfinite(c->weight) || !isfinite(c->sum_log_w) ||
+		(!c->weighted && (c->weight != (double) c->rows || c->sum_log_w != 0)))
+		invalid_cohort("The sum of weights does not fit the rows.");
+
+	for (int i = 0; i < c->nnum; i++)
+	{
+		double		v = c->cross[SIPP_TRI(i, i)];
+
+		if (!isfinite(c->mean[i]) || !isfinite(v) || v < 0)
+			invalid_cohort("A mean or variance is out of range.");
+		if (c->rows == 1 && v != 0)
+			invalid_cohort("A single row has a variance.");
+		for (int j = 0; j < i; j++)
+			if (!(fabs(c->cross[SIPP_TRI(i, j)]) <=
+				  sqrt(v) * sqrt(c->cross[SIPP_TRI(j, j)]) * (1 + 1e-9)))
+				invalid_cohort("A covariance is more than its variances allow.");
+	}
+	for (int t = 0; t < c->nterm; t++)
+	{
+		int			first = c->term[t].first;
+		int			n = c->term[t].nlevel;
+		int64		rows = 0;
+		double		weight = 0;
+
+		if (c->term[t].factor < 0)
+			continue;
+		for (int l = first; l < first + n; l++)
+		{
+			double		w = c->level_weight[l];
+
+			if (c->level_rows[l] <= 0 || c->level_rows[l] > c->rows - rows ||
+				!(w > 0) || !isfinite(w) ||
+				(!c->weighted && w != (double) c->level_rows[l]))
+				invalid_cohort(psprintf("The count of level \"%s\" of term \"%s\" is out of range.",
+										c->term[t].label[l - first], c->term[t].name));
+			rows += c->level_rows[l];
+			weight += w;
+			for (int i = 0; i < c->nnum; i++)
+			{
+				double		s = c->level_sum[(size_t) l * c->nnum + i];
+				double		left = Max(1 - w / c->weight, 0);
+				double		most = sqrt(c->cross[SIPP_TRI(i, i)]) * sqrt(w * left);
+
+				/* the last term lets rounding of a level that is nearly all pass */
+				if (!(fabs(s) <= most * (1 + 1e-6) +
+					  1e-7 * sqrt(c->cross[SIPP_TRI(i, i)]) * sqrt(c->weight)))
+					invalid_cohort(psprintf("A sum of level \"%s\" of term \"%s\" is more than the variances allow.",
+											c->term[t].label[l - first], c->term[t].name));
+			}
+		}
+		if (rows != c->rows || !near(weight, c->weight, c->weight))
+			invalid_cohort(psprintf("The levels of term \"%s\" do not add up to all rows.",
+									c->term[t].name));
+		for (int u = 0; u < t; u++)
+		{
+			const double *cell;
+			const double *wu = c->level_weight + c->term[u].first;
+			int			nu = c->term[u].nlevel;
+			double	   *margin;
+
+			if (c->term[u].factor < 0)
+				continue;
+			cell = c->cell[SIPP_PAIR(c->term[t].factor, c->term[u].factor)];
+			margin = palloc0(sizeof(double) * nu);
+			for (int a = 0; a < n; a++)
+			{
+				double		sum = 0;
+
+				for (int b = 0; b < nu; b++)
+				{
+					double		v = cell[(size_t) a * nu + b];
+
+					if (!(v >= 0) || !isfinite(v) || (!c->weighted && v != floor(v)))
+						invalid_cohort("A cell count is out of range.");
+					sum += v;
+					margin[b] += v;
+				}
+				if (!near(sum, c->level_weight[first + a], c->weight))
+					invalid_cohort("The cells of two factors do not add up.");
+			}
+			for (int b = 0; b < nu; b++)
+				if (!near(margin[b], wu[b], c->weight))
+					invalid_cohort("The cells of two factors do not add up.");
+			pfree(margin);
+		}
+	}
+	cohort_tidy(c);
+}
+
+/* text form out */
+PG_FUNCTION_INFO_V1(sipp_cohort_out);
+Datum
+sipp_cohort_out(PG_FUNCTION_ARGS)
+{
+	Cohort	   *c = cohort_getarg(PG_GETARG_DATUM(0));
+	StringInfoData s;
+
+	cohort_tidy(c);
+	initStringInfo(&s);
+	appendStringInfo(&s, "{\"version\":%d,\"rows\":" INT64_FORMAT ",\"dropped\":" INT64_FORMAT,
+					 COHORT_VERSION, c->rows, c->dropped);
+	if (c->shapeless)
+		appendStringInfoString(&s, ",\"shapeless\":true");
+	if (c->weighted)
+	{
+		appendStringInfoString(&s, ",\"weight\":");
+		json_float(&s, c->weight);
+		appendStringInfoString(&s, ",\"sum_log_weight\":");
+		json_float(&s, c->sum_log_w);
+	}
+	appendStringInfoString(&s, ",\"terms\":");
+	json_terms(&s, c->nterm, c->term);
+	if (c->rows > 0)
+	{
+		appendStringInfoString(&s, ",\"mean\":");
+		json_floats(&s, c->mean, c->nnum);
+		appendStringInfoString(&s, ",\"cross\":");
+		json_floats(&s, c->cross, SIPP_NTRI(c->nnum));
+		if (c->nfactor > 0)
+		{
+			appendStringInfoString(&s, ",\"level_rows\":[");
+			for (int l = 0; l < c->nlevel; l++)
+				appendStringInfo(&s, "%s" INT64_FORMAT, l > 0 ? "," : "", c->level_rows[l]);
+			appendStringInfoChar(&s, ']');
+			if (c->weighted)
+			{
+				appendStringInfoString(&s, ",\"level_weight\":");
+				json_floats(&s, c->level_weight, c->nlevel);
+			}
+			appendStringInfoString(&s, ",\"level_sum\":");
+			json_floats(&s, c->level_sum, (size_t) c->nlevel * c->nnum);
+		}
+		if (c->nfactor > 1)
+		{
+			appendStringInfoString(&s, ",\"cells\":");
+			json_floats(&s, c->cell[0], cohort_ncell(c));
+		}
+	}
+	appendStringInfoChar(&s, '}');
+	PG_RETURN_CSTRING(s.data);
+}
+
+/* text form in */
+PG_FUNCTION_INFO_V1(sipp_cohort_in);
+Datum
+sipp_cohort_in(PG_FUNCTION_ARGS)
+{
+	JsonIn		in = {"sipp.cohort", NULL};
+	SippTerm   *terms;
+	int			nterm;
+	Cohort	   *c;
+
+	in.object = json_parse(in.type, PG_GETARG_CSTRING(0));
+	if (json_get_count(&in, "version") != COHORT_VERSION)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+				 errmsg("unsupported version of type sipp.cohort"),
+				 errhint("This sipp reads version %d; a newer one may have written the value.",
+						 COHORT_VERSION)));
+	terms = json_get_terms(&in, "terms", &nterm);
+	c = cohort_make(nterm, terms, json_has(&in, "weight") || json_has(&in, "sum_log_weight"));
+	c->shapeless = json_get_bool(&in, "shapeless");
+	c->rows = json_get_count(&in, "rows");
+	c->dropped = json_get_count(&in, "dropped");
+	c->weight = c->weighted ? json_get_float(&in, "weight") : (double) c->rows;
+	if (c->weighted)
+		c->sum_log_w = json_get_float(&in, "sum_log_weight");
+	if (c->rows > 0)
+	{
+		size_t		ncell = cohort_ncell(c);
+
+		memcpy(c->mean, json_get_floats(&in, "mean", c->nnum), sizeof(double) * c->nnum);
+		memcpy(c->cross, json_get_floats(&in, "cross", SIPP_NTRI(c->nnum)),
+			   sizeof(double) * SIPP_NTRI(c->nnum));
+		if (c->nfactor > 0)
+		{
+			double	   *rows = json_get_floats(&in, "level_rows", c->nlevel);
+			double	   *weight = c->weighted ? json_get_floats(&in, "level_weight", c->nlevel) : rows;
+
+			for (int l = 0; l < c->nlevel; l++)
+			{
+				if (!(rows[l] > 0 && rows[l] <= (double) c->rows) || rows[l] != floor(rows[l]))
+					invalid_cohort("A level's count is out of range.");
+				c->level_rows[l] = (int64) rows[l];
+				c->level_weight[l] = weight[l];
+			}
+			memcpy(c->level_sum, json_get_floats(&in, "level_sum", (size_t) c->nlevel * c->nnum),
+				   sizeof(double) * c->nlevel * c->nnum);
+		}
+		if (c->nfactor > 1)
+			memcpy(c->cell[0], json_get_floats(&in, "cells", ncell), sizeof(double) * ncell);
+	}
+	cohort_check(c);
+
+	/* first levels are derived from here on; they must not have said otherwise */
+	if (c->nfactor > 0 && c->rows > 0)
+	{
+		size_t		n = (size_t) c->nlevel * c->nnum;
+		double	   *given = palloc(sizeof(double) * n);
+
+		memcpy(given, c->level_sum, sizeof(double) * n);
+		derive_first_levels(c);
+		for (size_t i = 0; i < n; i++)
+			if (!near(given[i], c->level_sum[i],
+					  sqrt(c->cross[SIPP_TRI(i % c->nnum, i % c->nnum)]) * sqrt(c->weight) * c->nlevel))
+				invalid_cohort("The sums of a factor's levels do not add up to zero.");
+	}
+	PG_RETURN_POINTER(cohort_pack(c));
+}
+
+/* binary out */
+PG_FUNCTION_INFO_V1(sipp_cohort_send);
+Datum
+sipp_cohort_send(PG_FUNCTION_ARGS)
+{
+	Cohort	   *c = cohort_getarg(PG_GETARG_DATUM(0));
+	StringInfoData buf;
+	Codec		x;
+
+	cohort_tidy(c);
+	pq_begintypsend(&buf);
+	codec_write_begin(&x, CODEC_SEND, "sipp.cohort", &buf);
+	(void) cohort_walk(&x, c);
+	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
+}
+
+/* binary in */
+PG_FUNCTION_INFO_V1(sipp_cohort_recv);
+Datum
+sipp_cohort_recv(PG_FUNCTION_ARGS)
+{
+	StringInfo	buf = (StringInfo) PG_GETARG_POINTER(0);
+	Codec		x;
+	Cohort	   *c;
+
+	codec_read_begin(&x, CODEC_RECV, "sipp.cohort", buf->data + buf->cursor,
+					 buf->len - buf->cursor);
+	c = cohort_walk(&x, NULL);
+	codec_read_end(&x);
+	buf->cursor = buf->len;
+	cohort_check(c);
+	PG_RETURN_POINTER(cohort_pack(c));
+}

@@ -1,0 +1,49 @@
+/*
+ * linalg.h
+ *		Small dense linear algebra on symmetric positive matrices.
+ *
+ * Plain C, no PostgreSQL, no allocation.  Matrices are full, row by row, of the
+ * stated order; of a symmetric input only the lower triangle is read.
+ */
+#ifndef SIPP_LINALG_H
+#define SIPP_LINALG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A column is aliased below this share of its own sum of squares, as R's lm. */
+#define LINALG_ALIAS_TOLERANCE 1e-10
+
+extern double linalg_dot(int n, const double *x, const double *y);
+
+/* Factor A = L L'; false unless A is positive definite.  L may be A. */
+extern bool linalg_chol(int n, const double *A, double *L);
+
+/*
+ * The same from left to right, leaving out each column whose residual is at
+ * most tol of its own diagonal, or whose diagonal is at most floor[i] (NULL:
+ * 0).  Rows and columns of L left out are zero.  Returns the rank.
+ */
+extern int	linalg_chol_alias(int n, const double *A, double tol,
+							  const double *floor, double *L, bool *aliased);
+
+/* x := L^-1 x and x := L'^-1 x. */
+extern void linalg_solve_lower(int n, const double *L, double *x);
+extern void linalg_solve_upper(int n, const double *L, double *x);
+
+/* X = L^-1, lower; X must not be L. */
+extern void linalg_invert_lower(int n, const double *L, double *X);
+
+/* Ainv = (L L')^-1, full and symmetric, through scratch[n][n]; three distinct matrices. */
+extern void linalg_chol_inverse(int n, const double *L, double *Ainv, double *scratch);
+
+/* B := L^-1 B L'^-1 for symmetric full B. */
+extern void linalg_whiten(int n, const double *L, double *B);
+
+/*
+ * Eigenvalues (ascending) and vectors (rows of vec) of a symmetric matrix, by
+ * cyclic Jacobi rotations.  A is destroyed.
+ */
+extern void linalg_eigen(int n, double *A, double *value, double *vec);
+
+#endif							/* SIPP_LINALG_H */
