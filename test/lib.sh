@@ -35,6 +35,7 @@ run_user=		# who runs the server, "" for ourselves
 run_group=
 bindir=			# the copied server's programs
 src=			# the copied clone
+make_arguments=()	# for building it
 job=			# the running step's process group
 job_must_end=	# set: that step must not be killed (dpkg)
 ticker=			# the process that shows the time of the running step
@@ -170,6 +171,24 @@ stop_processes()
 	sleep 0.2
 }
 
+# The running step, which gets five seconds.
+stop_job()
+{
+	local i
+	kill -TERM -- "-$job" 2>/dev/null || :
+	for i in {1..50}; do
+		kill -0 -- "-$job" 2>/dev/null || return 0
+		sleep 0.1
+	done
+	kill -KILL -- "-$job" 2>/dev/null || :
+}
+
+# What else a script wants done at its end.
+at_exit()
+{
+	:
+}
+
 cleanup()
 {
 	local status=$?
@@ -184,9 +203,10 @@ cleanup()
 			say "waiting for apt-get to end"
 			wait "$job"
 		else
-			kill -TERM -- "-$job" 2>/dev/null
+			stop_job
 		fi
 	fi
+	at_exit
 	allow_cluster
 	if [[ $work && ! $keep ]]; then
 		stop_processes
@@ -396,15 +416,19 @@ find_server()
 		((major >= min_major)) ||
 			die "the distribution's PostgreSQL $major is too old: set PG_CONFIG to version $min_major or later"
 	fi
+	# shellcheck disable=SC2034
 	server_packages=("postgresql-$major" "postgresql-server-dev-$major")
 	pg_config=/usr/lib/postgresql/$major/bin/pg_config
 }
 
-# The compiler; PGXS's default prove comes with perl.
-build_packages=(gcc libc6-dev make)
-tap_packages=(perl libipc-run-perl)
-python_packages=(python3-mpmath python3-scipy python3-numpy)
-r_packages=(r-base-core r-cran-lme4 r-cran-mlmrev)
+# What the scripts ask for, besides the server; prove comes with perl.
+# shellcheck disable=SC2034
+{
+	build_packages=(gcc libc6-dev make)
+	tap_packages=(perl libipc-run-perl)
+	python_packages=(python3-mpmath python3-scipy python3-numpy)
+	r_packages=(r-base-core r-cran-lme4 r-cran-mlmrev)
+}
 
 # ---------------------------------------------------------------------------
 # The temporary directory, the server's copy, the build
@@ -501,11 +525,11 @@ copy_source()
 	src=$work/src
 }
 
-# build [MAKE ARGUMENT...]: makes and installs into the private server.
+# Makes and installs into the private server.
 build()
 {
-	local arguments=(-C "$src" "PG_CONFIG=$bindir/pg_config" "$@")
-	try "building sipp" as_user make -j "$(nproc)" "${arguments[@]}" &&
+	local arguments=(-C "$src" "PG_CONFIG=$bindir/pg_config" "${make_arguments[@]}")
+	try "building sipp" as_user make -s -j "$(nproc)" "${arguments[@]}" &&
 		try "installing it into the copy of the server" as_user make "${arguments[@]}" install
 }
 
@@ -550,10 +574,12 @@ start_cluster()
 	step "starting it" as_user "$bindir/pg_ctl" -D "$work/data" -w -l "$work/data/server.log" start
 }
 
-# create_database NAME [CREATEDB ARGUMENT...]
+# create_database NAME [CREATEDB ARGUMENT...]: sessions in it find the
+# warehouse's tables by their bare names.
 create_database()
 {
 	as_user "$bindir/createdb" "$@"
+	"${psql[@]}" -d "$1" -c "ALTER DATABASE \"$1\" SET search_path = warehouse, public"
 }
 
 # ---------------------------------------------------------------------------
@@ -569,6 +595,12 @@ load_warehouse()
 	create_database "$1"
 	try "generating a nation's pupils" "${psql[@]}" -d "$1" \
 		-v ON_ERROR_STOP=1 "${settings[@]}" -f "$src/test/warehouse/generate.sql"
+}
+
+# copy_warehouse DATABASE: of the one named warehouse
+copy_warehouse()
+{
+	create_database "$1" -T warehouse
 }
 
 # Table scotssec: the pupils of 19 Scottish secondaries, from R's mlmRev.  False

@@ -5,7 +5,7 @@
  *	gather.c	the aggregates sipp.value_added and sipp.value_added_ml
  *	fit.c		from cohorts to a fitted model
  *	model.c		the stored type sipp.model
- *	modelio.c	its text and binary forms, comparison and hashing
+ *	modelio.c	its text and binary forms
  *	effect.c	one school under a model
  *	group.c		groups of schools
  *	rows.c		filling result rows

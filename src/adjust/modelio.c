@@ -1,6 +1,6 @@
 /*
  * modelio.c
- *		The text and binary forms of sipp.model; order and hash of its bytes.
+ *		The text and binary forms of sipp.model.
  *
  * The text form is a JSON object with the fields that model_out writes, in its
  * order; in accepts them in any order.  Coefficients, means and covariances are
@@ -12,7 +12,6 @@
 
 #include <math.h>
 
-#include "common/hashfn.h"
 #include "libpq/pqformat.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
@@ -24,15 +23,6 @@ PG_FUNCTION_INFO_V1(sipp_model_in);
 PG_FUNCTION_INFO_V1(sipp_model_out);
 PG_FUNCTION_INFO_V1(sipp_model_recv);
 PG_FUNCTION_INFO_V1(sipp_model_send);
-PG_FUNCTION_INFO_V1(sipp_model_eq);
-PG_FUNCTION_INFO_V1(sipp_model_ne);
-PG_FUNCTION_INFO_V1(sipp_model_lt);
-PG_FUNCTION_INFO_V1(sipp_model_le);
-PG_FUNCTION_INFO_V1(sipp_model_gt);
-PG_FUNCTION_INFO_V1(sipp_model_ge);
-PG_FUNCTION_INFO_V1(sipp_model_cmp);
-PG_FUNCTION_INFO_V1(sipp_model_hash);
-PG_FUNCTION_INFO_V1(sipp_model_hash_extended);
 
 /* A count field that must fit an int of its own range. */
 static int
@@ -252,86 +242,4 @@ sipp_model_send(PG_FUNCTION_ARGS)
 	pq_begintypsend(&buf);
 	model_write(CODEC_SEND, &buf, m);
 	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
-}
-
-/* Order of the stored bytes: of no meaning but stable. */
-static int
-model_compare(FunctionCallInfo fcinfo)
-{
-	struct varlena *a = PG_GETARG_VARLENA_PP(0);
-	struct varlena *b = PG_GETARG_VARLENA_PP(1);
-	Size		la = VARSIZE_ANY_EXHDR(a);
-	Size		lb = VARSIZE_ANY_EXHDR(b);
-	int			cmp = memcmp(VARDATA_ANY(a), VARDATA_ANY(b), Min(la, lb));
-
-	if (cmp == 0)
-		cmp = la < lb ? -1 : la > lb;
-	PG_FREE_IF_COPY(a, 0);
-	PG_FREE_IF_COPY(b, 1);
-	return cmp;
-}
-
-Datum
-sipp_model_eq(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(model_compare(fcinfo) == 0);
-}
-
-Datum
-sipp_model_ne(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(model_compare(fcinfo) != 0);
-}
-
-Datum
-sipp_model_lt(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(model_compare(fcinfo) < 0);
-}
-
-Datum
-sipp_model_le(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(model_compare(fcinfo) <= 0);
-}
-
-Datum
-sipp_model_gt(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(model_compare(fcinfo) > 0);
-}
-
-Datum
-sipp_model_ge(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(model_compare(fcinfo) >= 0);
-}
-
-Datum
-sipp_model_cmp(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_INT32(model_compare(fcinfo));
-}
-
-Datum
-sipp_model_hash(PG_FUNCTION_ARGS)
-{
-	struct varlena *a = PG_GETARG_VARLENA_PP(0);
-	Datum		h = hash_any((unsigned char *) VARDATA_ANY(a),
-							 (int) VARSIZE_ANY_EXHDR(a));
-
-	PG_FREE_IF_COPY(a, 0);
-	PG_RETURN_DATUM(h);
-}
-
-Datum
-sipp_model_hash_extended(PG_FUNCTION_ARGS)
-{
-	struct varlena *a = PG_GETARG_VARLENA_PP(0);
-	Datum		h = hash_any_extended((unsigned char *) VARDATA_ANY(a),
-									  (int) VARSIZE_ANY_EXHDR(a),
-									  PG_GETARG_INT64(1));
-
-	PG_FREE_IF_COPY(a, 0);
-	PG_RETURN_DATUM(h);
 }

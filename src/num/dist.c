@@ -23,9 +23,9 @@
 
 /*
  * A series or fraction needs about ten times the square root of its parameter
- * in terms; this covers parameters of 1e9 and bounds the rest.
+ * in terms; this covers parameters up to 1e9 and bounds the rest.
  */
-#define MAX_TERMS	1000000
+#define MAX_TERMS	400000
 
 /* Both tails of a distribution at one point, and the density times the point. */
 typedef struct Tails
@@ -112,7 +112,7 @@ gamma_tails(long double a, long double x)
 			term *= x / (a + i);
 			sum += term;
 		}
-		res.lower = front * sum;
+		res.lower = fminl(front * sum, 1);
 		res.upper = 1 - res.lower;
 	}
 	else
@@ -134,39 +134,35 @@ gamma_tails(long double a, long double x)
 			if (fabsl(c * d - 1) < 2 * LDBL_EPSILON)
 				break;
 		}
-		res.upper = front * a * f;
+		res.upper = fminl(front * a * f, 1);
 		res.lower = 1 - res.upper;
 	}
 	return res;
 }
 
-/* Continued fraction of I_x(a, b) over its leading factor, by Lentz's method. */
+/*
+ * Continued fraction of I_x(a, b) over x^a y^b / B(a, b), given y = 1 - x and
+ * lambda = a y - b x without cancellation, by Lentz's method.  This is the even
+ * part of DLMF 8.17.22 in the form of Didonato and Morris (1992, equation 9):
+ * near x = 1 with large a the plain fraction cancels, and this one does not.
+ */
 static long double
-beta_fraction(long double x, long double a, long double b)
+beta_fraction(long double x, long double y, long double a, long double b, long double lambda)
 {
-	const long double tiny = LDBL_MIN / LDBL_EPSILON;
-	long double c = 1;
-	long double d = 1 - (a + b) * x / (a + 1);
-	long double f;
+	long double beta = a / (a + 1) * (lambda + 1);
+	long double c = LDBL_MAX;
+	long double d = 1 / beta;
+	long double f = d;
 
-	d = 1 / (fabsl(d) < tiny ? tiny : d);
-	f = d;
 	for (int i = 1; i < MAX_TERMS; i++)
 	{
-		long double m = i;
-		long double num = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
+		long double n = i;
+		long double odd = a + 2 * n - 1;
+		long double alpha = (a + n - 1) / odd * ((a + b + n - 1) / odd) * n * (b - n) * x * x;
 
-		d = 1 + num * d;
-		d = 1 / (fabsl(d) < tiny ? tiny : d);
-		c = 1 + num / c;
-		c = fabsl(c) < tiny ? tiny : c;
-		f *= c * d;
-
-		num = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
-		d = 1 + num * d;
-		d = 1 / (fabsl(d) < tiny ? tiny : d);
-		c = 1 + num / c;
-		c = fabsl(c) < tiny ? tiny : c;
+		beta = n + n * (b - n) * x / odd + (a + n) / (a + 2 * n + 1) * (lambda + 1 + n * (1 + y));
+		d = 1 / (beta + alpha * d);
+		c = beta + alpha / c;
 		f *= c * d;
 		if (fabsl(c * d - 1) < 2 * LDBL_EPSILON)
 			break;
@@ -193,12 +189,12 @@ beta_tails(long double x, long double y, long double a, long double b)
 	res.slope = front;
 	if (x * (s + 2) < a + 1)
 	{
-		res.lower = front / a * beta_fraction(x, a, b);
+		res.lower = fminl(front * beta_fraction(x, y, a, b, -d), 1);
 		res.upper = 1 - res.lower;
 	}
 	else
 	{
-		res.upper = front / b * beta_fraction(y, b, a);
+		res.upper = fminl(front * beta_fraction(y, x, b, a, d), 1);
 		res.lower = 1 - res.upper;
 	}
 	return res;
@@ -276,7 +272,7 @@ solve_tail(Tails (*tails) (long double x, long double param), long double param,
 {
 	long double s = logl(start);
 
-	for (int i = 0; i < 200; i++)
+	for (int i = 0; i < 60; i++)
 	{
 		Tails		at = tails(expl(s), param);
 		long double value = upper ? at.upper : at.lower;

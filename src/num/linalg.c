@@ -72,10 +72,14 @@ linalg_chol_alias(int n, const double *A, double tol, const double *floor,
 
 		double		d = own - linalg_dot(i, Li, Li);
 
-		aliased[i] = !(d > tol * own) || !(own > (floor ? floor[i] : 0));
-		if (aliased[i])
+		if (!(own > (floor ? floor[i] : 0)))
+		{
+			/* nothing but roundoff, its products with other columns included */
 			memset(Li, 0, sizeof(double) * (size_t) n);
-		else
+			d = 0;
+		}
+		aliased[i] = !(d > tol * own && d > 0);
+		if (!aliased[i])
 		{
 			Li[i] = sqrt(d);
 			rank++;

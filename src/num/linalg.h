@@ -22,7 +22,9 @@ extern bool linalg_chol(int n, const double *A, double *L);
 /*
  * The same from left to right, leaving out each column whose residual is at
  * most tol of its own diagonal, or whose diagonal is at most floor[i] (NULL:
- * 0).  Rows and columns of L left out are zero.  Returns the rank.
+ * 0).  A column left out is zero in L; its row holds its products with the
+ * columns before it (A is still L L' up to the tolerance), or zeros where it is
+ * below the floor.  Returns the rank.
  */
 extern int	linalg_chol_alias(int n, const double *A, double tol,
 							  const double *floor, double *L, bool *aliased);

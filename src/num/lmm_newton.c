@@ -148,8 +148,8 @@ canonical(LmmWork *w, const double *theta, double *out)
 	int			rank;
 
 	for (int i = 0, t = 0; i < q; i++)
-		for (int c = 0; c <= i; c++, t++)
-			Lambda[i * q + c] = theta[t];
+		for (int c = 0; c <= i; c++)
+			Lambda[i * q + c] = theta[t++];
 	for (int i = 0; i < q; i++)
 	{
 		for (int j = 0; j < q; j++)
@@ -271,7 +271,7 @@ LmmStatus
 lmm_slopes_search(LmmWork *w, double lambda, LmmFit *fit, LmmSlopesPoint *best)
 {
 	/* standard deviations of slopes in units of the intercept's */
-	static const double share[3] = {0.4, 0.05, 1.0};
+	static const double share[2] = {0.4, 0.05};
 	LmmSlopesPoint start[3];
 	bool		usable[3];
 	bool		converged = false;

@@ -46,9 +46,9 @@ reduce_unit(const LmmProblem *prob, const LmmWork *w, size_t j, double *R, doubl
 	const double *zs = prob->zs + j * (size_t) (q - 1) * p1;
 	double		n = prob->n[j];
 	double		root = sqrt(n);
-	double		S[MAXQ * MAXQ];
+	double		S[MAXQ * MAXQ] = {0};
 	double		L[MAXQ * MAXQ];
-	double		floor[MAXQ];
+	double		floor[MAXQ] = {0};
 	bool		aliased[MAXQ];
 	int			s = q - 1;
 	int			rank = 1;

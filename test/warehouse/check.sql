@@ -30,7 +30,8 @@ SELECT max(value) FILTER (WHERE name = 'scale') AS scale,
 	   max(value) FILTER (WHERE name = 'scale') >= 1 AND
 	   max(abs(value - 1)) FILTER (WHERE name = 'gradient') <= .1 AND
 	   max(abs(value - .05)) FILTER (WHERE name = 'icc') <= .02 AND
-	   max(abs(value)) FILTER (WHERE name = 'correlation') <= .3 AS realistic
+	   max(abs(value)) FILTER (WHERE name = 'correlation') <= .3 AND
+	   max(abs(value - .35)) FILTER (WHERE name = 'clustering') <= .2 AS realistic
 FROM parameter \gset
 SELECT count(*) AS schools FROM school \gset
 SELECT count(*) AS pupils FROM leaver \gset
@@ -161,7 +162,7 @@ SELECT 'zones of ' || a || ' in the most deprived fifth, share', share - .1, avg
 FROM (VALUES ('Glasgow City', .44), ('West Dunbartonshire', .4), ('East Renfrewshire', .05), ('Shetland Islands', 0),
 			 ('City of Edinburgh', .12)) v (a, share)
 	 JOIN data_zone ON authority = a
-WHERE :'whole'
+WHERE :'realistic'
 GROUP BY a, share;
 
 /*

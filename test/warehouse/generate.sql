@@ -97,15 +97,27 @@ DROP SCHEMA IF EXISTS :"schema" CASCADE;
 CREATE SCHEMA :"schema";
 SET LOCAL search_path = :"schema";
 
+-- a typing error should not generate for an hour and then be wrong
 CREATE TABLE parameter
 (
 	name		text PRIMARY KEY,
 	value		float8 NOT NULL,
-	meaning		text NOT NULL
+	meaning		text NOT NULL,
+	CONSTRAINT parameter_in_range CHECK (
+		CASE name
+			WHEN 'scale' THEN value > 0 AND value <= 1000
+			WHEN 'years' THEN value BETWEEN 1 AND 100 AND value = floor(value)
+			WHEN 'icc' THEN value >= 0 AND value <= .5
+			WHEN 'year_share' THEN value >= 0 AND value <= 1
+			WHEN 'gradient' THEN value >= 0 AND value <= 2
+			WHEN 'clustering' THEN value >= 0 AND value <= 1
+			WHEN 'correlation' THEN value >= -1 AND value <= 1
+			ELSE true
+		END)
 );
 
 INSERT INTO parameter VALUES
-	('seed', :seed, 'seed of every draw (shown as float8; the generator takes a bigint)'),
+	('seed', :'seed'::bigint, 'seed of every draw (a bigint; rounded here if beyond 2^53)'),
 	('scale', :scale, 'copies of the nation, or below 1 the share of the schools'),
 	('years', :years, 'leaving years, the last one 2024'),
 	('icc', :icc, 'between-school share of the variance of one year''s tariff given the fixed part'),
@@ -113,24 +125,13 @@ INSERT INTO parameter VALUES
 	('gradient', :gradient, 'multiplier of the effects of deprivation on pupils'),
 	('clustering', :clustering, 'share of the within-authority variance of deprivation between catchments'),
 	('correlation', :correlation, 'correlation of the lasting effect with intake'),
-	('pupil_sd', :pupil_sd, 'standard deviation of the pupil residual, tariff points'),
+	('pupil_sd', :pupil_sd, 'standard deviation of the pupil residual, tariff points');
+
+INSERT INTO parameter VALUES
 	('lasting_sd', :pupil_sd * sqrt((:icc)::float8 / (1 - :icc) * (1 - :year_share)),
 	 'standard deviation of the lasting school effect, tariff points'),
 	('year_sd', :pupil_sd * sqrt((:icc)::float8 / (1 - :icc) * :year_share),
 	 'standard deviation of the school x year effect, tariff points');
-
--- a typing error should not generate for an hour and then be wrong
-ALTER TABLE parameter ADD CONSTRAINT parameter_in_range CHECK (
-	CASE name
-		WHEN 'scale' THEN value > 0 AND value <= 1000
-		WHEN 'years' THEN value BETWEEN 1 AND 100 AND value = floor(value)
-		WHEN 'icc' THEN value >= 0 AND value <= .5
-		WHEN 'year_share' THEN value >= 0 AND value <= 1
-		WHEN 'gradient' THEN value >= 0 AND value <= 2
-		WHEN 'clustering' THEN value >= 0 AND value <= 1
-		WHEN 'correlation' THEN value >= -1 AND value <= 1
-		ELSE true
-	END);
 
 SELECT value AS lasting_sd FROM parameter WHERE name = 'lasting_sd' \gset
 SELECT value AS year_sd FROM parameter WHERE name = 'year_sd' \gset
@@ -157,8 +158,8 @@ SELECT greatest(1, round((:scale)::float8))::int AS copies,
  */
 CREATE FUNCTION bits(id bigint, stream bigint) RETURNS bigint
 	IMMUTABLE PARALLEL SAFE
-	RETURN hashint8extended(hashint8extended(stream, (:seed)::bigint),
-							hashint8extended(hashint8extended(stream, (:seed)::bigint), id));
+	RETURN hashint8extended(hashint8extended(stream, :'seed'::bigint),
+							hashint8extended(hashint8extended(stream, :'seed'::bigint), id));
 
 CREATE FUNCTION uniform(id bigint, stream bigint) RETURNS float8
 	IMMUTABLE PARALLEL SAFE
