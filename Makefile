@@ -33,7 +33,8 @@ DATA = $(patsubst $(root)/%,%,$(wildcard $(root)/src/update/sipp--*--*.sql))
 
 # Regression tests: those named after a room in the rooms' order, then the rest.
 tests := $(patsubst $(root)/sql/%.sql,%,$(wildcard $(root)/sql/*.sql))
-REGRESS = $(foreach room,$(ROOMS),$(filter $(room),$(tests))) $(sort $(filter-out $(ROOMS),$(tests)))
+REGRESS := $(strip $(foreach room,$(ROOMS),$(filter $(room),$(tests))) \
+	$(sort $(filter-out $(ROOMS),$(tests))))
 REGRESS_OPTS = --load-extension=sipp
 
 # -ffp-contract=off: no fused multiply-add, so that a figure does not depend

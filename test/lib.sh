@@ -54,6 +54,12 @@ die()
 	exit 1
 }
 
+# The comment at the head of the script that sources this file.
+usage()
+{
+	sed -n '3,/^$/{/^$/d; s/^# //; s/^#//; p}' "$0"
+}
+
 # ---------------------------------------------------------------------------
 # Steps, with progress
 # ---------------------------------------------------------------------------
@@ -578,8 +584,8 @@ start_cluster()
 # warehouse's tables by their bare names.
 create_database()
 {
-	as_user "$bindir/createdb" "$@"
-	"${psql[@]}" -d "$1" -c "ALTER DATABASE \"$1\" SET search_path = warehouse, public"
+	as_user "$bindir/createdb" "$@" &&
+		"${psql[@]}" -d "$1" -c "ALTER DATABASE \"$1\" SET search_path = warehouse, public"
 }
 
 # ---------------------------------------------------------------------------
@@ -595,12 +601,6 @@ load_warehouse()
 	create_database "$1"
 	try "generating a nation's pupils" "${psql[@]}" -d "$1" \
 		-v ON_ERROR_STOP=1 "${settings[@]}" -f "$src/test/warehouse/generate.sql"
-}
-
-# copy_warehouse DATABASE: of the one named warehouse
-copy_warehouse()
-{
-	create_database "$1" -T warehouse
 }
 
 # Table scotssec: the pupils of 19 Scottish secondaries, from R's mlmRev.  False

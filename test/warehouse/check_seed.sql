@@ -1,7 +1,7 @@
 /*
  * The same variables give the same rows; another seed gives others.
  *
- *     psql -f test/warehouse/check_seed.sql
+ *     psql -q -f test/warehouse/check_seed.sql
  *
  * Generates a tenth of a nation, two years, five times: as it comes; with a
  * planner bent as far as it goes (other joins, no room, two workers); with

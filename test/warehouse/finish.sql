@@ -59,7 +59,8 @@ ALTER TABLE data_zone ADD FOREIGN KEY (catchment) REFERENCES school;
 ALTER TABLE leaver ADD FOREIGN KEY (school_id) REFERENCES school;
 ALTER TABLE leaver ADD FOREIGN KEY (data_zone) REFERENCES data_zone;
 
-COMMENT ON SCHEMA :"schema" IS 'Generated pupils, schools and zones of an invented nation, with the true school effects (sipp, test/warehouse)';
+COMMENT ON SCHEMA :"schema" IS
+	'Generated pupils, schools and zones of an invented nation, with the true school effects (sipp, test/warehouse)';
 
 COMMENT ON TABLE parameter IS 'What the generator was asked for, and the standard deviations that follow from it';
 COMMENT ON COLUMN parameter.value IS 'value, in the unit that the meaning names';
@@ -126,7 +127,8 @@ COMMENT ON COLUMN school_year_truth.year_effect IS 'what the school adds in this
 COMMENT ON VIEW school_truth_observed IS 'The true effect over the years generated: what a figure made of these years can be held to';
 COMMENT ON COLUMN school_truth_observed.leavers IS 'number of leavers, all years';
 COMMENT ON COLUMN school_truth_observed.lasting_effect IS 'tariff points';
-COMMENT ON COLUMN school_truth_observed.observed_effect IS 'lasting effect plus the leaver-weighted mean of the year effects, tariff points';
+COMMENT ON COLUMN school_truth_observed.observed_effect IS
+	'lasting effect plus the leaver-weighted mean of the year effects, tariff points';
 
 COMMENT ON FUNCTION bits(bigint, bigint) IS 'hash of the seed, a stream and an id';
 COMMENT ON FUNCTION uniform(bigint, bigint) IS 'the same as a number in (0, 1)';

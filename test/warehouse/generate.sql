@@ -1,7 +1,7 @@
 /*
  * A warehouse the size of a nation, with the truth known
  *
- *     psql -v seed=1 -v scale=1 -f test/warehouse/generate.sql
+ *     psql -q -v seed=1 -v scale=1 -f test/warehouse/generate.sql
  *
  * makes schema "warehouse" in plain PostgreSQL (15 or later; no extension, no
  * superuser), in one transaction: cancel it and nothing is left.  The same
@@ -62,13 +62,14 @@
  * What a school's figure over the years observed estimates is the leaver-
  * weighted mean of lasting_j + year_jt: view school_truth_observed.
  *
- * Where the numbers come from: all are approximate, from the publications of
- * the Scottish Government (school leavers, Insight, SIMD 2020) as remembered and
- * rounded: 32 authorities, 360 secondaries, 55,000 leavers a year, 6,976 zones,
- * the zones and secondaries of each authority, its share of the most deprived
- * fifth; stage S4/S5/S6 13/27/60%; ASN 35-40%; the lowest 20%, middle 60% and
- * highest 20% of pupils near 150, 800 and 1,900 points; icc .03-.10.  Schools,
- * zones and pupils are invented: only the authorities bear real names.
+ * Where the numbers come from: they are approximate, of the order of what the
+ * Scottish Government publishes on school leavers, Insight and SIMD 2020, and
+ * not copied from a table: 32 authorities, 360 secondaries, 55,000 leavers a
+ * year, 6,976 zones; the zones and secondaries of each authority and its share
+ * of the most deprived fifth; stage S4/S5/S6 13/27/60%; ASN 35-40%; the lowest
+ * 20%, middle 60% and highest 20% of pupils near 150, 800 and 1,900 points; icc
+ * .03-.10.  Schools, zones and pupils are invented: only the authorities bear
+ * real names.
  */
 \set ON_ERROR_STOP on
 \set pupil_sd 450

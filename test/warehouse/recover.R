@@ -14,7 +14,8 @@
 # a school had in these years from what it keeps, so its intervals leave out the
 # variance of the mean of the year effects, s2_year * sum(n_t^2) / n^2, which does
 # not shrink with the number of pupils.  The share to expect follows from that
-# and is printed beside the one found.
+# and is printed beside the one found: about 74% at the defaults, 63% at icc = .1,
+# where the year effects are larger beside the same pupils.
 
 suppressPackageStartupMessages(library(lme4))
 

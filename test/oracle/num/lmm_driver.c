@@ -4,6 +4,7 @@
  *
  *		lmm_driver fit FILE [ml] [slopes C1,C2..] [at L11,L21,L22..] [effects]
  *		lmm_driver dist			reads "function args.." lines from standard input
+ *		lmm_driver abuse SEED COUNT		fits random degenerate problems, checks properties
  *
  * FILE: a line "N P WEIGHTED", then N rows "unit weight y x1 .. xP".  Rows are
  * reduced in long double and two passes, so that the reduction adds nothing to
@@ -406,6 +407,188 @@ distributions(void)
 	return 0;
 }
 
+/* A uniform number in [0, 1) from a fixed generator, the same everywhere. */
+static double
+uniform(void)
+{
+	static unsigned long long state = 1;
+
+	state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (double) (state >> 11) * 0x1p-53;
+}
+
+/* Roughly normal. */
+static double
+noise(void)
+{
+	return uniform() + uniform() + uniform() + uniform() - 2;
+}
+
+static void
+complain(int i, const char *what)
+{
+	printf("!problem %d: %s\n", i, what);
+}
+
+static bool
+finite_all(const double *x, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (!isfinite(x[i]))
+			return false;
+	return true;
+}
+
+/*
+ * Random problems out of awkward pieces (few units, few rows, copied and constant
+ * columns, coarse outcomes, wild scales), each fitted with and without slopes:
+ * a fit that is accepted has finite figures, and more random terms never fit worse.
+ */
+static int
+abuse(int seed, int count)
+{
+	static const char *name[] = {"ok", "too_few_units", "all_single", "too_few_rows",
+	"no_residual", "not_finite", "not_converged"};
+	int			tally[7] = {0};
+
+	for (int i = 0; i < seed; i++)
+		uniform();
+	for (int i = 0; i < count; i++)
+	{
+		double		sd_u = uniform() < 0.3 ? 0 : pow(10, 4 * uniform() - 2);
+		double		scale[4];
+		int			kind[4];
+		int			p1;
+		int			max_n = 1 + (int) (uniform() * 9);
+		bool		coarse = uniform() < 0.3;
+		double		previous = INFINITY;
+
+		J = 1 + (int) (uniform() * (uniform() < 0.5 ? 4 : 25));
+		xcols = (int) (uniform() * 5);
+		p1 = xcols + 2;
+		rows = 0;
+		unit = get((size_t) (J * max_n), sizeof(int));
+		w = get((size_t) (J * max_n), sizeof(long double));
+		a = get((size_t) (J * max_n * p1), sizeof(long double));
+		for (int c = 0; c < 4; c++)
+		{
+			scale[c] = uniform() < 0.5 ? 1 : pow(10, 12 * uniform() - 6);
+			kind[c] = (int) (uniform() * 6);
+		}
+		for (int j = 0; j < J; j++)
+		{
+			double		u = sd_u * noise();
+			double		v = sd_u * noise() * (kind[0] != 3);
+
+			for (int r = 1 + (int) (uniform() * max_n); r > 0; r--, rows++)
+			{
+				long double *row = a + rows * p1;
+
+				unit[rows] = j;
+				w[rows] = kind[3] == 5 ? 0.1 + uniform() : 1;
+				row[0] = 1;
+				for (int c = 0; c < xcols; c++)
+					switch (kind[c])
+					{
+						case 0:
+							row[c + 1] = uniform() < 0.5;
+							break;
+						case 1:
+							row[c + 1] = c > 0 ? row[c] : 3;
+							break;
+						case 2:
+							row[c + 1] = j % 3;
+							break;
+						default:
+							row[c + 1] = (noise() + kind[c] - 3) * scale[c];
+					}
+				row[p1 - 1] = u + noise();
+				if (xcols > 0)
+					row[p1 - 1] += (1 + v) * row[1] / scale[0];
+				if (coarse)
+					row[p1 - 1] = roundl(row[p1 - 1]);
+			}
+		}
+
+		for (int q = 1; q <= xcols + 1 && q <= Q; q++)
+		{
+			int			zcol[Q] = {0, 1, 2, 3, 4};
+			LmmProblem	prob = {0};
+			LmmFit		fit;
+			LmmStatus	status;
+			size_t		size = lmm_workspace(J, xcols + 1, q);
+			void	   *work = get(1, size);
+			double		c[8] = {1};
+			LmmEffect	e;
+
+			reduce(q, zcol);
+			prob.J = J;
+			prob.p = xcols + 1;
+			prob.q = q;
+			prob.rows = rows;
+			for (int r = 0; r < rows; r++)
+				prob.sum_log_w += (double) logl(w[r]);
+			prob.n = n;
+			prob.mean = mean;
+			prob.within = within;
+			prob.zcol = zcol;
+			prob.zs = q > 1 ? zs : NULL;
+			prob.reml = i % 2 == 0;
+			status = lmm_fit(&prob, &fit, work);
+			tally[status]++;
+			if (status == LMM_OK)
+			{
+				double		df = lmm_contrast_df(&prob, &fit, work, c);
+
+				for (int k = 0; k < prob.p; k++)
+					if (fit.aliased[k] ? !isnan(fit.b[k]) : !isfinite(fit.b[k]))
+						complain(i, "b");
+				if (!finite_all(fit.V, prob.p * prob.p) || !finite_all(fit.D, q * q) ||
+					!finite_all(fit.Lambda, q * q) || !finite_all(&fit.deviance, 1) ||
+					!finite_all(&fit.null_deviance, 1) || !(fit.sigma2 > 0))
+					complain(i, "a figure is not finite");
+				if (!(df > 0))
+					complain(i, "degrees of freedom");
+				if (fit.deviance > fit.null_deviance + 1e-7)
+					complain(i, "worse than no random term");
+				if (fit.deviance > previous + 1e-7)
+					complain(i, "worse than with a random term less");
+				if (q == 1 && !(fit.var_lo >= 0 && fit.var_lo <= fit.D[0] && fit.var_hi >= fit.D[0] &&
+								fit.icc_lo >= 0 && fit.icc_hi <= 1 && fit.icc_lo <= fit.icc_hi))
+					complain(i, "interval");
+				for (int k = 0; k < q; k++)
+					if (fit.Lambda[k * q + k] < 0)
+						complain(i, "sign of Lambda");
+				for (int in = 0; in < 2; in++)
+				{
+					lmm_effect(prob.p, q, zcol, fit.b, fit.V, fit.sigma2, fit.Lambda, n[0], mean,
+							   prob.zs, in, &e);
+					for (int k = 0; k < q; k++)
+						if (!isfinite(e.u[k]) || !(e.conditional[k * q + k] >= 0) ||
+							!(e.comparative[k * q + k] >= e.conditional[k * q + k]) ||
+							!(e.diagnostic[k * q + k] >= 0))
+							complain(i, "effect");
+				}
+				previous = fit.deviance;
+			}
+			else
+				previous = INFINITY;
+			free(work);
+			free(n);
+			free(mean);
+			free(within);
+			free(zs);
+			free(grand);
+		}
+		free(unit);
+		free(w);
+		free(a);
+	}
+	for (int i = 0; i < 7; i++)
+		printf("%s %d\n", name[i], tally[i]);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -413,6 +596,8 @@ main(int argc, char **argv)
 		return fit_file(argc, argv);
 	if (argc == 2 && strcmp(argv[1], "dist") == 0)
 		return distributions();
-	die("usage: lmm_driver fit FILE [ml] [slopes C,..] [at L,..] [effects] | dist");
+	if (argc == 4 && strcmp(argv[1], "abuse") == 0)
+		return abuse(atoi(argv[2]), atoi(argv[3]));
+	die("usage: lmm_driver fit FILE [ml] [slopes C,..] [at L,..] [effects] | dist | abuse SEED COUNT");
 	return 2;
 }
