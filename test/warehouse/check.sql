@@ -232,7 +232,7 @@ SELECT 'literacy, least less most deprived fifth', .1,
 	   avg(literacy::int) FILTER (WHERE simd_quintile = 5) - avg(literacy::int) FILTER (WHERE simd_quintile = 1), .4
 FROM leaver HAVING :'realistic';
 
-\ir check_truth.sql
+\ir figures.sql
 
 SELECT name, round(low::numeric, 4) AS low, round(value::numeric, 4) AS value, round(high::numeric, 4) AS high,
 	   CASE WHEN value BETWEEN low AND high THEN 'ok' ELSE 'NOT OK' END AS verdict
