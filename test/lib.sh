@@ -28,6 +28,7 @@ umask 022
 min_major=15
 
 clone=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+started=$(date +%s)
 work=			# the temporary directory
 keep=			# set: leave the cluster running at the end
 major=			# the server's major version, "" if PG_CONFIG was given
@@ -153,14 +154,26 @@ our_processes()
 	done
 }
 
+# A server that dies in the hands of initdb leaves its shared memory segment.
+# Ours are those that the same user made since we started and nobody uses.
+remove_segments()
+{
+	local segment
+	for segment in $(awk -v "uid=${run_user:-$EUID}" -v "start=$started" \
+		'$8 == uid && $7 == 0 && $14 >= start && system("test -d /proc/" $5) { print $2 }' \
+		/proc/sysvipc/shm 2>/dev/null); do
+		ipcrm -m "$segment" 2>/dev/null
+	done
+}
+
 # The server's immediate shutdown is SIGQUIT; whoever is left after five
 # seconds is killed.
 stop_processes()
 {
 	local pid pids i
+	pids=$(our_processes)
 	for i in {1..50}; do
-		pids=$(our_processes)
-		[[ $pids ]] || return 0
+		[[ $pids ]] || break
 		if ((i == 1)); then
 			for pid in $pids; do
 				if [[ $(readlink "/proc/$pid/exe") == */postgres ]]; then
@@ -171,10 +184,10 @@ stop_processes()
 			done
 		fi
 		sleep 0.1
+		pids=$(our_processes)
 	done
 	# shellcheck disable=SC2086
-	kill -KILL $pids 2>/dev/null || :
-	sleep 0.2
+	[[ ! $pids ]] || kill -KILL $pids 2>/dev/null || :
 }
 
 # The running step, which gets five seconds.
@@ -216,6 +229,7 @@ cleanup()
 	allow_cluster
 	if [[ $work && ! $keep ]]; then
 		stop_processes
+		remove_segments
 		cd /
 		rm -rf "$work" 2>/dev/null ||
 			{ chmod -R u+rwX "$work"; rm -rf "$work"; }

@@ -216,7 +216,7 @@ COMMENT ON COLUMN sipp.school_effect.reason IS 'why figures are missing, or NULL
 CREATE FUNCTION sipp.effect(cohort sipp.cohort, model sipp.model, in_model boolean DEFAULT true) RETURNS sipp.school_effect
 	AS 'MODULE_PATHNAME', 'sipp_effect' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50;
 COMMENT ON FUNCTION sipp.effect(sipp.cohort, sipp.model, boolean) IS
-'A school''s effect under a model, with everything needed to judge it; always one row. in_model => false: the cohort was not among those fitted (a new school, last year''s model), which makes the standard errors wider. A cohort without a term of the model, or with a level it has not seen, gets NULL figures and a reason; terms that the model does not have are ignored. Write FROM schools s, LATERAL sipp.effect(s.cohort, m.model) e';
+'A school''s effect under a model, with everything needed to judge it; always one row. in_model => false: the cohort was not among those fitted (a new school, last year''s model), so that its effect varies more (diagnostic_se). A cohort without a term of the model, or with a level it has not seen, gets NULL figures and a reason; terms that the model does not have are ignored. Write FROM schools s, LATERAL sipp.effect(s.cohort, m.model) e';
 
 CREATE TYPE sipp.slope_effect AS (
 	term text,

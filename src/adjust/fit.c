@@ -76,7 +76,7 @@ build_frame(FitInput *in, SippModel *m, FitData *d, MemoryContext scratch)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("%s needs at least two schools with complete rows", in->function),
-				 errdetail("There are %lld, and %lld cohorts without a complete row.",
+				 errdetail("Schools: %lld; cohorts without a complete row: %lld.",
 						   (long long) kept, (long long) m->empty),
 				 errhint("Each cohort must be one school. Where groups of schools are fitted "
 						 "apart, leave out the groups with a single school.")));
@@ -327,7 +327,7 @@ fit_notice(const SippModel *m)
 	if (m->empty > 0)
 	{
 		remark(&s);
-		appendStringInfo(&s, "%lld cohorts without a complete row are left out",
+		appendStringInfo(&s, "cohorts left out because no row is complete: %lld",
 						 (long long) m->empty);
 	}
 	if (s.len == 0)
@@ -407,12 +407,16 @@ fit_model(FitInput *in)
 	m->iterations = fit.iterations;
 	m->optima = fit.optima;
 	memcpy(m->aliased, fit.aliased, sizeof(bool) * m->p);
-	memcpy(m->V, fit.V, sizeof(double) * m->p * m->p);
 	for (int k = 0; k < m->p; k++)
 	{
-		m->b[k] = m->aliased[k] ? 0 : fit.b[k];
-		if (!m->aliased[k] &&
-			(k == 0 || d.within[(size_t) k * (m->p + 1) + k] <= 1e-12 * d.total[k]))
+		if (m->aliased[k])
+			continue;
+		m->b[k] = fit.b[k];
+		for (int j = 0; j <= k; j++)
+			if (!m->aliased[j])
+				m->V[(size_t) k * m->p + j] = m->V[(size_t) j * m->p + k] =
+					fit.V[(size_t) k * m->p + j];
+		if (k == 0 || d.within[(size_t) k * (m->p + 1) + k] <= 1e-12 * d.total[k])
 			m->between++;
 	}
 	model_derive(m);

@@ -7,7 +7,6 @@
  */
 #include "sipp.h"
 
-#include <float.h>
 #include <math.h>
 
 #include "cohort/algebra.h"
@@ -324,6 +323,11 @@ cohort_merge(const Cohort *a, const Cohort *b)
 	double	   *d;
 	double	   *old;
 
+	if (a->rows + b->rows > SIPP_MAX_ROWS || a->dropped + b->dropped > SIPP_MAX_ROWS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a cohort cannot have more than 2^53 rows")));
+
 	/* a cohort that never saw its shape only counts */
 	if (a->shapeless || b->shapeless)
 	{
@@ -356,11 +360,6 @@ cohort_merge(const Cohort *a, const Cohort *b)
 	c->dropped += b->dropped;
 	if (b->rows == 0)
 		return c;
-	if (c->rows + b->rows > SIPP_MAX_ROWS)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("a cohort cannot have more than 2^53 rows")));
-
 	m = map_cohort(c, b, bmap);
 	mb = map_means(c, b, &m);
 	old = palloc(sizeof(double) * c->nnum);
@@ -422,7 +421,6 @@ not_part(const char *what)
 Cohort *
 cohort_subtract(const Cohort *a, const Cohort *b)
 {
-	const double tiny = 64 * DBL_EPSILON;
 	Cohort	   *c;
 	int		   *amap = palloc(sizeof(int) * Max(a->nterm, 1));
 	Mapping		m;
@@ -430,6 +428,7 @@ cohort_subtract(const Cohort *a, const Cohort *b)
 	double	   *mnew;
 	double		w;
 	double		f;
+	const char *flaw;
 
 	for (int i = 0; i < a->nterm; i++)
 		amap[i] = i;
@@ -513,33 +512,15 @@ cohort_subtract(const Cohort *a, const Cohort *b)
 			c->cross[SIPP_TRI(i, j)] -= (mnew[i] - mb[i]) * (mnew[j] - mb[j]) * f;
 	memcpy(c->mean, mnew, sizeof(double) * c->nnum);
 
-	/* what is below rounding of what it was taken from is zero */
-	for (int i = 0; i < c->nnum; i++)
+	flaw = cohort_settle_rest(c, a);
+	if (flaw == NULL)
 	{
-		double	   *s = &c->cross[SIPP_TRI(i, i)];
-		double		was = a->cross[SIPP_TRI(i, i)];
-		double		lost = was + a->weight * a->mean[i] * a->mean[i] * tiny;
-
-		if (*s < -1e-6 * lost)
-			not_part("A variance would be negative.");
-		if (c->rows == 1 || *s <= tiny * lost)
-		{
-			for (int j = 0; j < c->nnum; j++)
-				c->cross[j <= i ? SIPP_TRI(i, j) : SIPP_TRI(j, i)] = 0;
-			for (int l = 0; l < c->nlevel; l++)
-				c->level_sum[(size_t) l * c->nnum + i] = 0;
-		}
+		cohort_tidy(c);
+		cohort_settle(c);
+		flaw = cohort_flaw(c);
 	}
-	/* nor may a covariance be more than its variances allow */
-	for (int i = 1; i < c->nnum; i++)
-		for (int j = 0; j < i; j++)
-		{
-			double	   *s = &c->cross[SIPP_TRI(i, j)];
-			double		most = sqrt(c->cross[SIPP_TRI(i, i)]) * sqrt(c->cross[SIPP_TRI(j, j)]);
-
-			*s = Max(Min(*s, most), -most);
-		}
-	cohort_tidy(c);
+	if (flaw != NULL)
+		not_part(flaw);
 	return c;
 }
 

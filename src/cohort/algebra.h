@@ -7,12 +7,21 @@
 
 #include "cohort/cohort.h"
 
+/* algebra.c */
 extern Cohort *cohort_merge(const Cohort *a, const Cohort *b);
 extern Cohort *cohort_subtract(const Cohort *a, const Cohort *b);
 extern void cohort_tidy(Cohort *c);
 extern size_t cohort_ncell(const Cohort *c);
-extern void terms_check(int nterm, const SippTerm *terms);
 
+/* check.c */
+extern void terms_check(int nterm, const SippTerm *terms);
+extern void cohort_settle(Cohort *c);
+extern char *cohort_settle_rest(Cohort *c, const Cohort *a);
+extern char *cohort_flaw(const Cohort *c);
+extern void cohort_invalid(const char *detail) pg_attribute_noreturn();
+
+
+/* terms.c */
 extern int	level_compare(const SippTerm *a, int i, const SippTerm *b, int j);
 extern void term_union(SippTerm *a, const SippTerm *b);
 extern void term_sort(SippTerm *t, const int64 *rows);

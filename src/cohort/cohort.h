@@ -84,7 +84,9 @@ typedef struct Cohort
 extern Cohort *cohort_unpack(struct varlena *datum);	/* detoasted; packed or work */
 extern struct varlena *cohort_pack(Cohort *c);	/* canonicalises; checks overflow */
 extern Cohort *cohort_getarg(Datum d);	/* detoast and unpack */
-extern void cohort_check(Cohort *c);	/* the one check of in, recv and combine */
+
+/* check.c */
+extern void cohort_check(Cohort *c);	/* the one check of in and recv */
 
 /* algebra.c */
 extern Cohort *cohort_make(int nterm, const SippTerm *terms, bool weighted);

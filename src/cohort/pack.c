@@ -1,7 +1,6 @@
 /*
  * pack.c
- *		The cohort as a stored value: canonical bytes, text form, and the one
- *		check that everything from outside goes through.
+ *		The cohort as a stored value: canonical bytes and text form.
  *
  * Canonical bytes: version, flags, terms with sorted dictionaries, counts, means,
  * cross-products, then per factor its levels' counts and sums, then the cells
@@ -14,7 +13,6 @@
 #include <math.h>
 
 #include "libpq/pqformat.h"
-#include "mb/pg_wchar.h"
 
 #include "cohort/algebra.h"
 #include "cohort/codec.h"
@@ -157,8 +155,13 @@ cohort_unpack(struct varlena *datum)
 	Cohort	   *c;
 	size_t		len = VARSIZE_ANY_EXHDR(datum);
 
+	/* a tuple queue may have given a small state a short header */
 	if (len > 0 && *(uint8 *) VARDATA_ANY(datum) == WORK_FORM)
-		return work_unpack(datum);
+	{
+		c = work_unpack(pg_detoast_datum(datum));
+		derive_first_levels(c);
+		return c;
+	}
 	codec_read_begin(&x, CODEC_UNPACK, "sipp.cohort", VARDATA_ANY(datum), len);
 	c = cohort_walk(&x, NULL);
 	codec_read_end(&x);
@@ -191,6 +194,7 @@ cohort_pack(Cohort *c)
 	Codec		x;
 
 	cohort_tidy(c);
+	cohort_settle(c);
 	check_overflow(&c->weight, 1);
 	check_overflow(&c->sum_log_w, 1);
 	check_overflow(c->mean, c->nnum);
@@ -203,190 +207,6 @@ cohort_pack(Cohort *c)
 	(void) cohort_walk(&x, c);
 	SET_VARSIZE(buf.data, buf.len);
 	return (struct varlena *) buf.data;
-}
-
-/* The error of a value that no pupils can have produced. */
-static void
-invalid_cohort(const char *detail)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid value of type sipp.cohort"),
-			 errdetail("%s", detail)));
-}
-
-/* A name or level: not too long, and for names not empty. */
-static void
-check_name(const char *what, const char *s, bool empty_ok)
-{
-	if (*s == '\0' && !empty_ok)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must not be empty", what)));
-	if (pg_mbstrlen(s) > SIPP_MAX_NAME)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("%s is longer than %d characters", what, SIPP_MAX_NAME),
-				 errdetail("It starts with \"%s\".", pnstrdup(s, pg_mbcliplen(s, (int) strlen(s), 60))),
-				 errhint("Shorten it before it enters the cohort, as in left(x, %d).",
-						 SIPP_MAX_NAME)));
-}
-
-/* Names and dictionaries: present, short enough, distinct. */
-void
-terms_check(int nterm, const SippTerm *terms)
-{
-	for (int i = 0; i < nterm; i++)
-	{
-		SippTerm	t = terms[i];
-
-		check_name("the name of a term", t.name, false);
-		for (int j = 0; j < i; j++)
-			if (strcmp(t.name, terms[j].name) == 0)
-				ereport(ERROR,
-						(errcode(ERRCODE_DUPLICATE_COLUMN),
-						 errmsg("two covariates have the name \"%s\"", t.name),
-						 errhint("Give each its own name with sipp.rename; columns of one name from two tables "
-								 "are told apart in a subquery with OFFSET 0 that renames one.")));
-		if (t.reference)
-			check_name("a level", t.reference, true);
-		for (int l = 0; l < t.nlevel; l++)
-		{
-			check_name("a level", t.label[l], true);
-			if (!isfinite(t.rank[l]))
-				invalid_cohort(psprintf("The rank of level \"%s\" is not finite.", t.label[l]));
-		}
-		if (t.nlevel > 1)
-		{
-			/* distinct labels and distinct ranks; sorting a copy by either tells */
-			SippTerm	bytext = t;
-
-			bytext.rank = palloc0(sizeof(double) * t.nlevel);
-			term_sort(&bytext, NULL);
-			term_sort(&t, NULL);
-			for (int l = 1; l < t.nlevel; l++)
-				if (strcmp(bytext.label[l - 1], bytext.label[l]) == 0 ||
-					(t.kind == SIPP_ENUM && t.rank[l - 1] == t.rank[l]))
-					invalid_cohort(psprintf("Term \"%s\" has a level twice.", t.name));
-		}
-	}
-}
-
-/* a and b agree to rounding, on the scale of what they are made of */
-static bool
-near(double a, double b, double scale)
-{
-	return fabs(a - b) <= 1e-9 * scale;
-}
-
-/*
- * Everything that pupils' rows guarantee and that later arithmetic leans on:
- * counts add up, sums are finite, no covariance is more than its variances
- * allow.  Raises an error; brings dictionaries into canonical order.
- */
-void
-cohort_check(Cohort *c)
-{
-	terms_check(c->nterm, c->term);
-	if (c->rows < 0 || c->dropped < 0 || c->rows > SIPP_MAX_ROWS || c->dropped > SIPP_MAX_ROWS)
-		invalid_cohort("A count is out of range.");
-	if (c->shapeless && (c->nterm > 0 || c->rows > 0))
-		invalid_cohort("A cohort without a shape has terms or rows.");
-	if (c->rows == 0)
-	{
-		for (int i = 0; i < c->nterm; i++)
-			if (SIPP_IS_FACTOR(c->term[i].kind) && c->term[i].nlevel > 0)
-				invalid_cohort("A cohort without rows has levels.");
-		cohort_tidy(c);
-		return;
-	}
-	if (!(c->weight > 0) || !isfinite(c->weight) || !isfinite(c->sum_log_w) ||
-		(!c->weighted && (c->weight != (double) c->rows || c->sum_log_w != 0)))
-		invalid_cohort("The sum of weights does not fit the rows.");
-
-	for (int i = 0; i < c->nnum; i++)
-	{
-		double		v = c->cross[SIPP_TRI(i, i)];
-
-		if (!isfinite(c->mean[i]) || !isfinite(v) || v < 0)
-			invalid_cohort("A mean or variance is out of range.");
-		if (c->rows == 1 && v != 0)
-			invalid_cohort("A single row has a variance.");
-		for (int j = 0; j < i; j++)
-			if (!(fabs(c->cross[SIPP_TRI(i, j)]) <=
-				  sqrt(v) * sqrt(c->cross[SIPP_TRI(j, j)]) * (1 + 1e-9)))
-				invalid_cohort("A covariance is more than its variances allow.");
-	}
-	for (int t = 0; t < c->nterm; t++)
-	{
-		int			first = c->term[t].first;
-		int			n = c->term[t].nlevel;
-		int64		rows = 0;
-		double		weight = 0;
-
-		if (c->term[t].factor < 0)
-			continue;
-		for (int l = first; l < first + n; l++)
-		{
-			double		w = c->level_weight[l];
-
-			if (c->level_rows[l] <= 0 || c->level_rows[l] > c->rows - rows ||
-				!(w > 0) || !isfinite(w) ||
-				(!c->weighted && w != (double) c->level_rows[l]))
-				invalid_cohort(psprintf("The count of level \"%s\" of term \"%s\" is out of range.",
-										c->term[t].label[l - first], c->term[t].name));
-			rows += c->level_rows[l];
-			weight += w;
-			for (int i = 0; i < c->nnum; i++)
-			{
-				double		s = c->level_sum[(size_t) l * c->nnum + i];
-				double		left = Max(1 - w / c->weight, 0);
-				double		most = sqrt(c->cross[SIPP_TRI(i, i)]) * sqrt(w * left);
-
-				/* the last term lets rounding of a level that is nearly all pass */
-				if (!(fabs(s) <= most * (1 + 1e-6) +
-					  1e-7 * sqrt(c->cross[SIPP_TRI(i, i)]) * sqrt(c->weight)))
-					invalid_cohort(psprintf("A sum of level \"%s\" of term \"%s\" is more than the variances allow.",
-											c->term[t].label[l - first], c->term[t].name));
-			}
-		}
-		if (rows != c->rows || !near(weight, c->weight, c->weight))
-			invalid_cohort(psprintf("The levels of term \"%s\" do not add up to all rows.",
-									c->term[t].name));
-		for (int u = 0; u < t; u++)
-		{
-			const double *cell;
-			const double *wu = c->level_weight + c->term[u].first;
-			int			nu = c->term[u].nlevel;
-			double	   *margin;
-
-			if (c->term[u].factor < 0)
-				continue;
-			cell = c->cell[SIPP_PAIR(c->term[t].factor, c->term[u].factor)];
-			margin = palloc0(sizeof(double) * nu);
-			for (int a = 0; a < n; a++)
-			{
-				double		sum = 0;
-
-				for (int b = 0; b < nu; b++)
-				{
-					double		v = cell[(size_t) a * nu + b];
-
-					if (!(v >= 0) || !isfinite(v) || (!c->weighted && v != floor(v)))
-						invalid_cohort("A cell count is out of range.");
-					sum += v;
-					margin[b] += v;
-				}
-				if (!near(sum, c->level_weight[first + a], c->weight))
-					invalid_cohort("The cells of two factors do not add up.");
-			}
-			for (int b = 0; b < nu; b++)
-				if (!near(margin[b], wu[b], c->weight))
-					invalid_cohort("The cells of two factors do not add up.");
-			pfree(margin);
-		}
-	}
-	cohort_tidy(c);
 }
 
 /* text form out */
@@ -482,7 +302,7 @@ sipp_cohort_in(PG_FUNCTION_ARGS)
 			for (int l = 0; l < c->nlevel; l++)
 			{
 				if (!(rows[l] > 0 && rows[l] <= (double) c->rows) || rows[l] != floor(rows[l]))
-					invalid_cohort("A level's count is out of range.");
+					cohort_invalid("A level's count is out of range.");
 				c->level_rows[l] = (int64) rows[l];
 				c->level_weight[l] = weight[l];
 			}
@@ -503,9 +323,9 @@ sipp_cohort_in(PG_FUNCTION_ARGS)
 		memcpy(given, c->level_sum, sizeof(double) * n);
 		derive_first_levels(c);
 		for (size_t i = 0; i < n; i++)
-			if (!near(given[i], c->level_sum[i],
-					  sqrt(c->cross[SIPP_TRI(i % c->nnum, i % c->nnum)]) * sqrt(c->weight) * c->nlevel))
-				invalid_cohort("The sums of a factor's levels do not add up to zero.");
+			if (!(fabs(given[i] - c->level_sum[i]) <= 1e-9 * c->nlevel * sqrt(c->weight) *
+				  sqrt(c->cross[SIPP_TRI(i % c->nnum, i % c->nnum)])))
+				cohort_invalid("The sums of a factor's levels do not add up to zero.");
 	}
 	PG_RETURN_POINTER(cohort_pack(c));
 }

@@ -414,8 +414,6 @@ work_unpack(struct varlena *datum)
 	const double *from;
 	int			f = 0;
 
-	if (VARATT_IS_SHORT(datum) || VARSIZE(datum) < sizeof(Work))
-		elog(ERROR, "malformed state of sipp.cohort");
 	terms = work_terms(src, &nterm);
 
 	/* centre a copy: an aggregate may go on with the state */
@@ -480,11 +478,7 @@ work_unpack(struct varlena *datum)
 			from += (size_t) wf[a].cap * wf[b].cap;
 		}
 
-	/* one row has no spread; rounding must not give it any, nor a negative one */
-	for (int i = 0; i < c->nnum; i++)
-		if (c->rows == 1 || c->cross[SIPP_TRI(i, i)] < 0)
-			for (int j = 0; j < c->nnum; j++)
-				c->cross[j <= i ? SIPP_TRI(i, j) : SIPP_TRI(j, i)] = 0;
+	cohort_settle(c);
 	cohort_tidy(c);
 	pfree(w);
 	return c;

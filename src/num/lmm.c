@@ -293,6 +293,8 @@ lmm_finish(LmmWork *w, LmmFit *fit, double sigma2)
 {
 	int			k = w->k;
 
+	/* V served as scratch until now */
+	memset(w->V, 0, sizeof(double) * (size_t) w->p * (size_t) w->p);
 	linalg_chol_inverse(k, w->L, w->Ainv, w->S);
 	for (int i = 0; i < k; i++)
 	{
@@ -577,6 +579,10 @@ lmm_effect(int p, int q, const int *zcol, const double *b, const double *V,
 
 	/* var(u_hat) with b known is H (ZZ Psi ZZ + ZZ) H = H ZZ Psi */
 	sandwich(q, H, ZXVXZ, extra);
+	/* variances, but after cancellation where x is large next to its spread */
+	for (int i = 0; i < q; i++)
+		if (extra[i * q + i] < 0)
+			extra[i * q + i] = 0;
 	for (int i = 0; i < q; i++)
 	{
 		double		HZ[LMM_MAX_RANDOM];

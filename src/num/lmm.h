@@ -22,7 +22,9 @@
  * The data, reduced.  Column 0 of X is the intercept; column p of the augmented
  * matrix [X y] is the outcome.  Means are centred at the grand (weighted) mean
  * by the caller, so that calendar years cost no digits: mean[j][0] = 1 and
- * sum_j n_j mean[j][k] = 0 for k >= 1.
+ * sum_j n_j mean[j][k] = 0 for k >= 1.  A column that varies by no more than
+ * rounding of its own size must come as exact zeros in mean, within and zs: only
+ * the caller knows that size, and here such noise would pass for a covariate.
  */
 typedef struct LmmProblem
 {

@@ -324,7 +324,6 @@ lmm_intercept_search(const LmmProblem *prob, LmmWork *w, LmmFit *fit, LmmPoint *
 	fit->optima = 0;
 	if (!lmm_intercept_at(w, 0, 1, best))
 		return LMM_NOT_CONVERGED;
-	fit->null_deviance = best->deviance;
 	falling = best->g < -best->noise;
 	if (!falling)
 		fit->optima = 1;
@@ -363,8 +362,9 @@ lmm_intercept_search(const LmmProblem *prob, LmmWork *w, LmmFit *fit, LmmPoint *
 	if (!lmm_intercept_at(w, best->lambda, 2, best))
 		return LMM_NOT_CONVERGED;
 	lmm_intercept_rebase(prob, w);
-	if (!lmm_intercept_at(w, best->lambda, 2, best))
+	if (!lmm_intercept_at(w, 0, 0, &pt) || !lmm_intercept_at(w, best->lambda, 2, best))
 		return LMM_NOT_CONVERGED;
+	fit->null_deviance = pt.deviance;
 
 	double		last = INFINITY;
 

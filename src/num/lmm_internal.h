@@ -87,6 +87,7 @@ typedef struct LmmWork
 	double	   *F;				/* [J][q][k+1] */
 	int		   *unit_rank;		/* [J] */
 	double		zscale[LMM_MAX_RANDOM];
+	bool		zconstant[LMM_MAX_RANDOM];	/* a slope on a constant: no variance */
 	double	   *K;				/* [q][k+1] */
 	double	   *Q;				/* [q][k] */
 	double	   *outer;			/* [params][k][k] sums of Q_a' Q_b */

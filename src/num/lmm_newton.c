@@ -16,6 +16,7 @@
 
 #define MAXQ LMM_MAX_RANDOM
 #define MAX_ITERATIONS 200
+#define DRAWN_STARTS 16
 
 /* A step of the trust region and what the quadratic model expects of it. */
 typedef struct Step
@@ -266,60 +267,115 @@ polish(LmmWork *w, LmmSlopesPoint *pt, int *iterations)
 	return lmm_slopes_at(w, 2, pt);
 }
 
-/* The best of several starts; lambda is that of the random-intercept model. */
+/*
+ * Starts: 0, 1 slopes next to the intercept's standard deviation, 2 the identity
+ * (as lme4), 3 the random-intercept model itself, then one term above all others,
+ * then correlated ones at all scales, drawn but always the same.
+ */
+static void
+fill_start(const LmmWork *w, int s, double lambda, LmmSlopesPoint *pt)
+{
+	double		usual = sqrt(fmax(lambda, 0.1 * w->J / w->total[0]));
+
+	unsigned int state = (unsigned int) s;
+
+	memset(pt, 0, sizeof(*pt));
+	if (s >= 4 + w->q)
+	{
+		for (int i = 0, t = 0; i < w->q; i++)
+		{
+			double		size = usual;
+
+			for (int c = -1; c <= i; c++)
+			{
+				double		uniform;
+
+				state = state * 1664525U + 1013904223U;
+				uniform = (double) (state >> 8) / (1 << 24) - 0.5;
+				if (c < 0)
+					size *= pow(10, 3 * uniform);
+				else
+					pt->theta[t++] = w->zconstant[i] ? 0 : 2 * size * uniform;
+			}
+		}
+		return;
+	}
+	for (int i = 0; i < w->q; i++)
+	{
+		double	   *diagonal = &pt->theta[i * (i + 1) / 2 + i];
+
+		if (w->zconstant[i])
+			*diagonal = 0;
+		else if (s == 2)
+			*diagonal = 1;
+		else if (s == 3)
+			*diagonal = i == 0 ? sqrt(lambda) : 0;
+		else if (s > 3)
+			*diagonal = (i == s - 4 ? 4 : 0.05) * usual;
+		else
+			*diagonal = (i == 0 ? 1 : s == 0 ? 0.4 : 0.05) * usual;
+	}
+}
+
+/*
+ * The best of several starts; lambda is that of the random-intercept model.  With
+ * few units the likelihood can have several modes, and a descent is cheap: there
+ * all starts are run.  Otherwise two starts that agree are enough.  Whatever is
+ * found is no worse than the random-intercept model.
+ */
 LmmStatus
 lmm_slopes_search(LmmWork *w, double lambda, LmmFit *fit, LmmSlopesPoint *best)
 {
-	/* standard deviations of slopes in units of the intercept's */
-	static const double share[2] = {0.4, 0.05};
-	LmmSlopesPoint start[3];
-	bool		usable[3];
+	double		cost = (double) w->J * w->q * (w->k + 1) * (w->k + 1);
+	bool		cheap = cost < 1e5;
+	int			starts = 4 + (cheap ? w->q : 0) + (cost < 1e4 ? DRAWN_STARTS : 0);
+	double		value[4 + MAXQ + DRAWN_STARTS];
+	bool		usable[4 + MAXQ + DRAWN_STARTS];
 	bool		converged = false;
-	double		previous = INFINITY;
-	double		scale = sqrt(fmax(lambda, 0.1 * w->J / w->total[0]));
+	LmmSlopesPoint pt;
 
-	/* the last start is the identity, as lme4's */
-	for (int s = 0; s < 3; s++)
+	for (int s = 0; s < starts; s++)
 	{
-		memset(&start[s], 0, sizeof(start[s]));
-		for (int i = 0; i < w->q; i++)
-			start[s].theta[i * (i + 1) / 2 + i] = s == 2 ? 1 : i == 0 ? scale : share[s] * scale;
-		usable[s] = lmm_slopes_at(w, 0, &start[s]);
+		fill_start(w, s, lambda, &pt);
+		usable[s] = lmm_slopes_at(w, 0, &pt);
+		value[s] = pt.deviance;
 	}
 
 	best->deviance = INFINITY;
 	fit->iterations = 0;
-	for (int run = 0; run < 3; run++)
+	for (int run = 0; run < starts; run++)
 	{
+		double		previous = best->deviance;
 		int			pick = -1;
 		int			iterations = 0;
 		bool		ok;
 
-		for (int s = 0; s < 3; s++)
-			if (usable[s] && (pick < 0 || start[s].deviance < start[pick].deviance))
+		/* the most promising first; the random-intercept model last */
+		for (int s = 0; s < starts; s++)
+			if (usable[s] && s != 3 && (pick < 0 || value[s] < value[pick]))
 				pick = s;
+		if (pick < 0 && usable[3])
+			pick = 3;
 		if (pick < 0)
 			break;
 		usable[pick] = false;
-		if (!lmm_slopes_at(w, 2, &start[pick]))
+		fill_start(w, pick, lambda, &pt);
+		if (!lmm_slopes_at(w, 2, &pt))
 			continue;
-		ok = settle(w, &start[pick], &iterations);
-		if (start[pick].deviance < best->deviance)
+		ok = settle(w, &pt, &iterations);
+		if (pt.deviance < best->deviance)
 		{
-			*best = start[pick];
+			*best = pt;
 			converged = ok;
 			fit->iterations = iterations;
 		}
-		/* two starts that agree are enough */
-		if (run > 0 && fabs(start[pick].deviance - previous) < 1e-6)
+		if (!cheap && fabs(pt.deviance - previous) < 1e-6 &&
+			!(usable[3] && value[3] < best->deviance - 1e-9))
 			break;
-		previous = best->deviance;
 	}
 	if (isinf(best->deviance) || !converged || !polish(w, best, &fit->iterations))
 		return LMM_NOT_CONVERGED;
 
-	double		theta[LMM_MAX_PARAMS];
-
-	fit->singular = canonical(w, best->theta, theta) > 0;
+	fit->singular = canonical(w, best->theta, pt.theta) > 0;
 	return LMM_OK;
 }

@@ -154,7 +154,8 @@ lmm_slopes_build(const LmmProblem *prob, LmmWork *w)
 		size_t		c = (size_t) prob->zcol[a];
 
 		w->zscale[a] = sqrt(w->total[c * p1 + c] / sum_n);
-		if (!(w->zscale[a] > 0))
+		w->zconstant[a] = !(w->zscale[a] > 0);
+		if (w->zconstant[a])
 			w->zscale[a] = 1;
 	}
 	lmm_rebase_within(prob, w);

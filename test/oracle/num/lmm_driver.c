@@ -149,6 +149,25 @@ reduce(int q, const int *zcol)
 		within[i] = (double) W[i];
 	for (int i = 0; i < J * (q - 1) * p1; i++)
 		zs[i] = (double) Z[i];
+
+	/* the caller's duty (lmm.h): what varies by rounding only is made constant */
+	for (int c = 1; c < p1; c++)
+	{
+		double		ss = within[c * p1 + c];
+
+		for (int j = 0; j < J; j++)
+			ss += n[j] * mean[j * p1 + c] * mean[j * p1 + c];
+		if (sqrt(ss / (double) total) > 1e-14 * fabs(grand[c]))
+			continue;
+		for (int i = 0; i < p1; i++)
+			within[i * p1 + c] = within[c * p1 + i] = 0;
+		for (int j = 0; j < J; j++)
+		{
+			mean[j * p1 + c] = 0;
+			for (int k = 0; k < q - 1; k++)
+				zs[(j * (q - 1) + k) * p1 + c] = 0;
+		}
+	}
 	free(m);
 	free(nw);
 	free(mu);
@@ -504,7 +523,7 @@ abuse(int seed, int count)
 					}
 				row[p1 - 1] = u + noise();
 				if (xcols > 0)
-					row[p1 - 1] += (1 + v) * row[1] / scale[0];
+					row[p1 - 1] += (1 + v) * row[1] / (kind[0] > 2 ? scale[0] : 1);
 				if (coarse)
 					row[p1 - 1] = roundl(row[p1 - 1]);
 			}
@@ -541,8 +560,13 @@ abuse(int seed, int count)
 				double		df = lmm_contrast_df(&prob, &fit, work, c);
 
 				for (int k = 0; k < prob.p; k++)
+				{
 					if (fit.aliased[k] ? !isnan(fit.b[k]) : !isfinite(fit.b[k]))
 						complain(i, "b");
+					for (int l = 0; l < prob.p; l++)
+						if (fit.aliased[k] && (fit.V[k * prob.p + l] != 0 || fit.V[l * prob.p + k] != 0))
+							complain(i, "V of an aliased column");
+				}
 				if (!finite_all(fit.V, prob.p * prob.p) || !finite_all(fit.D, q * q) ||
 					!finite_all(fit.Lambda, q * q) || !finite_all(&fit.deviance, 1) ||
 					!finite_all(&fit.null_deviance, 1) || !(fit.sigma2 > 0))

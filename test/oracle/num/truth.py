@@ -306,11 +306,12 @@ for i, (rows_i, reml) in enumerate(designs):
 
 
 class Slopes(Design):
-    """Random terms 1, x_1 .. x_{q-1}; theta is Lambda by rows, at the raw origin."""
+    """Random terms 1, x_1 .. x_{q-1}; theta is Lambda by columns, at the raw origin, rank of them."""
 
     def __init__(self, name, rows, reml, q):
         super().__init__(name, rows, reml)
         self.q = q
+        self.rank = q
         p1 = self.p + 1
         self.cross = []
         for unit in self.units:
@@ -324,14 +325,21 @@ class Slopes(Design):
     def at(self, theta):
         q, p = self.q, self.p
         L = mp.matrix(q, q)
-        for t, (i, j) in zip(theta, [(i, j) for i in range(q) for j in range(i + 1)]):
+        for t, (i, j) in zip(theta, self.places()):
             L[i, j] = t
+        return self.at_psi(L * L.T, L)
+
+    def places(self):
+        return [(i, j) for j in range(self.rank) for i in range(j, self.q)]
+
+    def at_psi(self, psi, L=None):
+        """The pieces, by the form of the Woodbury identity that needs no inverse of Psi."""
+        q, p = self.q, self.p
         A = self.total.copy()
         h = mpf(0)
         for M in self.cross:
-            B = L.T * M
-            K = L.T * M[:, :q] * L + mp.eye(q)
-            A -= B.T * (K**-1) * B
+            K = mp.eye(q) + psi * M[:, :q]
+            A -= M.T * (K**-1 * psi) * M
             h += mp.log(mp.det(K))
         Ax = A[:p, :p]
         b = mp.lu_solve(Ax, A[:p, p])
@@ -388,17 +396,22 @@ def derivatives(f, x, step):
     return g, H
 
 
-def compare_slopes(d, df=False):
+def compare_slopes(d, rank, df=False):
     name, p, q = d.name, d.p, d.q
     fit = run_fit(d.path, *([] if d.reml else ["ml"]), "slopes", ",".join(str(i) for i in range(1, q)), "effects")
-    if not check(fit["status"] == [0] and fit["singular"] == [0], "%s: status" % name):
+    if not check(fit["status"] == [0], "%s: status" % name):
         return
     D = mp.matrix(q, q)
     for i in range(q):
         for j in range(q):
             D[i, j] = mpf(fit["D"][i * q + j]) / mpf(fit["sigma2"][0])
-    L = mp.cholesky(D)
-    theta = [L[i, j] for i in range(q) for j in range(i + 1)]
+    d.rank = q if not fit["singular"][0] else sum(fit["Lambda"][i * q + i] > 0 for i in range(q))
+    check(d.rank == rank, "%s: rank %d of Lambda" % (name, d.rank))
+    L = mp.matrix(q, q)
+    for i, j in sorted(d.places(), key=lambda ij: ij[1]):
+        rest = D[i, j] - sum(L[i, k] * L[j, k] for k in range(j))
+        L[i, j] = mp.sqrt(rest) if i == j else rest / L[j, j]
+    theta = [L[i, j] for i, j in d.places()]
     step = [(abs(t) + mpf("0.01")) * mpf(10) ** -14 for t in theta]
     g, H = derivatives(d.deviance, theta, step)
     check(all(e > 0 for e in mp.eigsy(H, eigvals_only=True)), name + ": a minimum")
@@ -407,6 +420,12 @@ def compare_slopes(d, df=False):
     theta = [t + s for t, s in zip(theta, delta)]
     h, Ax, b, r2, L = d.at(theta)
     check(abs(d.dense(theta) - d.deviance(theta)) < mpf(10) ** -30, name + ": both forms of the truth agree")
+    if d.rank < q:
+        # on the boundary: a random term of its own makes it worse
+        psi = L * L.T
+        psi[q - 1, q - 1] += mpf(10) ** -20
+        h1, _, _, r1, _ = d.at_psi(psi)
+        check(h1 + d.df * mp.log(r1) > h + d.df * mp.log(r2), name + ": the boundary is a minimum")
     sigma2 = r2 / d.df
     D = sigma2 * (L * L.T)
     for i in range(q):
@@ -420,10 +439,9 @@ def compare_slopes(d, df=False):
         close(fit["b"][i], b[i], TOL, "%s: b%d" % (name, i), scale=max(abs(b[i]), se), kind="b, slopes")
         close(fit["se"][i], se, TOL, "%s: se%d" % (name, i), kind="se, slopes")
 
-    # effects from the posterior precision Z'WZ / sigma2 + D^-1
-    Dinv = D**-1
+    # effects from the posterior precision Z'WZ / sigma2 + D^-1, multiplied through by D
     for j, M in enumerate(d.cross):
-        P = (M[:, :q] / sigma2 + Dinv) ** -1
+        P = (D * M[:, :q] / sigma2 + mp.eye(q)) ** -1 * D
         B = P * M[:, :p] / sigma2
         u = P * M[:, p] / sigma2 - B * b
         extra = B * V * B.T
@@ -463,17 +481,20 @@ def compare_slopes(d, df=False):
             close(fit["df"][i], 2 * V[i, i] ** 2 / (g.T * A * g)[0], 1e-7, "%s: df%d" % (name, i), kind="df, slopes")
 
 
-compare_slopes(Slopes("slopes-1", make(rng, 15, 3, [4, 7, 9], 0.6, slope_sd=0.5), True, 2), df=True)
-compare_slopes(Slopes("slopes-2", make(rng, 15, 3, [1, 2, 7, 9], 0.6, slope_sd=0.5, weights=True), False, 2), df=True)
-compare_slopes(Slopes("slopes-3", make(rng, 12, 3, [5, 9], 50.0, slope_sd=30.0), True, 2))
-compare_slopes(Slopes("slopes-4", make(rng, 15, 3, [4, 7, 9], 0.6, slope_sd=0.5, scales=((30.0, 1e3), (0.1, 1e-3))), True, 2))
+compare_slopes(Slopes("slopes-1", make(rng, 15, 3, [4, 7, 9], 0.6, slope_sd=0.5), True, 2), 2, df=True)
+compare_slopes(Slopes("slopes-2", make(rng, 15, 3, [1, 2, 7, 9], 0.6, slope_sd=0.5, weights=True), False, 2), 1)
+compare_slopes(Slopes("slopes-6", make(rng, 20, 3, [2, 7, 9], 0.9, slope_sd=0.8, weights=True), False, 2), 2, df=True)
+compare_slopes(Slopes("slopes-3", make(rng, 12, 3, [5, 9], 50.0, slope_sd=30.0), True, 2), 2)
+compare_slopes(Slopes("slopes-4", make(rng, 15, 3, [4, 7, 9], 0.6, slope_sd=0.5, scales=((30.0, 1e3), (0.1, 1e-3))), True, 2), 2)
 
 # three random terms
-rows = []
-for j in range(14):
-    u = [rng.gauss(0, 0.8), rng.gauss(0, 0.6), rng.gauss(0, 0.9)]
-    for _ in range(rng.choice([2, 6, 9])):
-        x1, x2 = rng.gauss(0, 1), rng.gauss(1, 1)
-        rows.append((j, 1.0, 1 + u[0] + (0.5 + u[1]) * x1 + (u[2] + u[0]) * x2 + rng.gauss(0, 1), x1, x2))
-compare_slopes(Slopes("slopes-5", rows, True, 3))
+for name, seed, last, rank in (("slopes-5", 1, 0.9, 3), ("slopes-7", 2, 0.0, 2)):
+    rng = random.Random(seed)
+    rows = []
+    for j in range(14):
+        u = [rng.gauss(0, 0.8), rng.gauss(0, 0.6), rng.gauss(0, last)]
+        for _ in range(rng.choice([2, 6, 9])):
+            x1, x2 = rng.gauss(0, 1), rng.gauss(1, 1)
+            rows.append((j, 1.0, 1 + u[0] + (0.5 + u[1]) * x1 + (u[2] + u[0]) * x2 + rng.gauss(0, 1), x1, x2))
+    compare_slopes(Slopes(name, rows, True, 3), rank)
 finish("50-digit truth")

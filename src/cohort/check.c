@@ -1,0 +1,326 @@
+/*
+ * check.c
+ *		What no pupils can have produced: the one check of values from outside,
+ *		and the repair of what rounding makes of sums that nearly cancel.
+ *
+ * The two belong together.  Whatever is stored must pass the check when it is
+ * read again, or a dump could not be restored; so everything that is packed has
+ * been settled first.
+ */
+#include "sipp.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "mb/pg_wchar.h"
+
+#include "cohort/algebra.h"
+
+/*
+ * Relative slack of the check.  Settling starts at a tenth of it, so that what
+ * was settled passes, and comes back unchanged.  Counts have none; sums of
+ * weights are those of a million or more roundings.
+ */
+#define CROSS_SLACK		1e-9
+#define LEVEL_SLACK		1e-7
+#define WEIGHT_SLACK	1e-6
+
+/* The error of a value that no pupils can have produced. */
+void
+cohort_invalid(const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid value of type sipp.cohort"),
+			 errdetail("%s", detail)));
+}
+
+/* A name or level: not too long, and for names not empty. */
+static void
+check_name(const char *what, const char *s, bool empty_ok)
+{
+	if (*s == '\0' && !empty_ok)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must not be empty", what)));
+	if (pg_mbstrlen(s) > SIPP_MAX_NAME)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("%s is longer than %d characters", what, SIPP_MAX_NAME),
+				 errdetail("It starts with \"%s\".", pnstrdup(s, pg_mbcliplen(s, (int) strlen(s), 60))),
+				 errhint("Shorten it before it enters the cohort, as in left(x, %d).",
+						 SIPP_MAX_NAME)));
+}
+
+/* Names and dictionaries: present, short enough, distinct. */
+void
+terms_check(int nterm, const SippTerm *terms)
+{
+	for (int i = 0; i < nterm; i++)
+	{
+		SippTerm	t = terms[i];
+
+		check_name("the name of a term", t.name, false);
+		if (t.kind == SIPP_SHARES ? !t.context : t.kind != SIPP_NUMBER && t.context)
+			cohort_invalid(psprintf("Term \"%s\" is a factor and context, or shares and not context.", t.name));
+		for (int j = 0; j < i; j++)
+			if (strcmp(t.name, terms[j].name) == 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_DUPLICATE_COLUMN),
+						 errmsg("two covariates have the name \"%s\"", t.name),
+						 errhint("Give each its own name with sipp.rename; columns of one name from two tables "
+								 "are told apart in a subquery with OFFSET 0 that renames one.")));
+		if (t.reference)
+			check_name("a level", t.reference, true);
+		for (int l = 0; l < t.nlevel; l++)
+		{
+			check_name("a level", t.label[l], true);
+			if (!isfinite(t.rank[l]))
+				cohort_invalid(psprintf("The rank of level \"%s\" is not finite.", t.label[l]));
+		}
+		if (t.nlevel > 1)
+		{
+			/* distinct labels and distinct ranks; sorting a copy by either tells */
+			SippTerm	bytext = t;
+
+			bytext.rank = palloc0(sizeof(double) * t.nlevel);
+			term_sort(&bytext, NULL);
+			term_sort(&t, NULL);
+			for (int l = 1; l < t.nlevel; l++)
+				if (strcmp(bytext.label[l - 1], bytext.label[l]) == 0 ||
+					(t.kind == SIPP_ENUM && t.rank[l - 1] == t.rank[l]))
+					cohort_invalid(psprintf("Term \"%s\" has a level twice.", t.name));
+		}
+	}
+}
+
+/*
+ * The first level of a factor whose sum over column i is more than the variance
+ * allows: |s| <= sqrt(S w (1 - w/W)), by Cauchy-Schwarz.  -1 if there is none.
+ * The absolute part of the slack is for a level that is nearly all or nearly
+ * nothing; the first level's sum carries the rounding of all others.
+ */
+static int
+find_excess(const Cohort *c, const SippTerm *t, int i, double slack)
+{
+	double		root = sqrt(c->cross[SIPP_TRI(i, i)]);
+
+	for (int l = 0; l < t->nlevel; l++)
+	{
+		double		w = c->level_weight[t->first + l];
+		double		left = Max(1 - w / c->weight, 0);
+		double		most = root * sqrt(w * left);
+
+		if (!(fabs(c->level_sum[(size_t) (t->first + l) * c->nnum + i]) <=
+			  most * (1 + 10 * slack) + root * sqrt(c->weight) * slack))
+			return l;
+	}
+	return -1;
+}
+
+/* Scale a factor's sums over column i to explain all of its variance, not more. */
+static void
+shrink_levels(Cohort *c, const SippTerm *t, int i)
+{
+	double		root = sqrt(c->cross[SIPP_TRI(i, i)]);
+	double		explained = 0;
+
+	for (int l = t->first; l < t->first + t->nlevel; l++)
+	{
+		double		s = c->level_sum[(size_t) l * c->nnum + i];
+		double		r = s == 0 ? 0 : s / (root * sqrt(c->level_weight[l]));
+
+		explained += r * r;
+	}
+	for (int l = t->first; l < t->first + t->nlevel; l++)
+		c->level_sum[(size_t) l * c->nnum + i] *= explained > 1 ? 1 / sqrt(explained) : 1;
+}
+
+/*
+ * Undo what rounding did to sums that nearly cancel: no variance is negative, no
+ * covariance more than its variances allow, no factor explains more of a column
+ * than there is.  Sums in good order are left as they are.
+ */
+void
+cohort_settle(Cohort *c)
+{
+	double	   *root;
+
+	if (c->rows == 0)
+		return;
+	root = palloc(sizeof(double) * c->nnum);
+	for (int i = 0; i < c->nnum; i++)
+	{
+		double	   *row = &c->cross[SIPP_TRI(i, 0)];
+
+		/* one row has no spread */
+		if (row[i] < 0 || c->rows == 1)
+			row[i] = 0;
+		root[i] = sqrt(row[i]);
+		for (int j = 0; j < i; j++)
+		{
+			double		most = root[i] * root[j];
+
+			if (fabs(row[j]) > most * (1 + CROSS_SLACK / 10))
+				row[j] = row[j] < 0 ? -most : most;
+		}
+	}
+	pfree(root);
+	for (int t = 0; t < c->nterm; t++)
+		for (int i = 0; i < c->nnum && c->term[t].factor >= 0; i++)
+			if (find_excess(c, &c->term[t], i, LEVEL_SLACK / 10) >= 0)
+				shrink_levels(c, &c->term[t], i);
+}
+
+/*
+ * Settle c, the difference of a and something in it, whose arrays have a's
+ * layout still: what is below the rounding of what it was taken from is zero.
+ * Returns what is further out than rounding goes, or NULL.
+ */
+char *
+cohort_settle_rest(Cohort *c, const Cohort *a)
+{
+	const double tiny = 64 * DBL_EPSILON;
+	const double gross = 1e-6;
+	double	   *lost = palloc(sizeof(double) * c->nnum);
+	size_t		ncell = c->nfactor > 1 ? cohort_ncell(c) : 0;
+
+	for (int i = 0; i < c->nnum; i++)
+	{
+		double	   *row = &c->cross[SIPP_TRI(i, 0)];
+
+		lost[i] = a->cross[SIPP_TRI(i, i)] + a->weight * a->mean[i] * a->mean[i] * tiny;
+		if (row[i] < -gross * lost[i])
+			return "A variance would be negative.";
+		if (row[i] <= tiny * lost[i])
+			row[i] = 0;
+		for (int j = 0; j < i; j++)
+			if (fabs(row[j]) > sqrt(row[i]) * sqrt(c->cross[SIPP_TRI(j, j)]) +
+				gross * sqrt(lost[i]) * sqrt(lost[j]))
+				return "A covariance would be more than its variances allow.";
+	}
+	for (size_t k = 0; k < ncell; k++)
+	{
+		if (c->cell[0][k] < -gross * a->cell[0][k])
+			return "A pair of levels has more pupils in it than in the first.";
+		c->cell[0][k] = Max(c->cell[0][k], 0);
+	}
+	pfree(lost);
+	return NULL;
+}
+
+/*
+ * What in a cohort no pupils can have produced, or NULL.  Later arithmetic leans
+ * on this: counts add up, sums are finite, no covariance is more than its
+ * variances allow.
+ */
+char *
+cohort_flaw(const Cohort *c)
+{
+	double		slack = c->weighted ? WEIGHT_SLACK * c->weight : 0;
+
+	if (c->rows < 0 || c->dropped < 0 || c->rows > SIPP_MAX_ROWS || c->dropped > SIPP_MAX_ROWS)
+		return "A count is out of range.";
+	if (c->shapeless && (c->nterm > 0 || c->rows > 0))
+		return "A cohort without a shape has terms or rows.";
+	if (c->rows == 0)
+	{
+		for (int i = 0; i < c->nterm; i++)
+			if (SIPP_IS_FACTOR(c->term[i].kind) && c->term[i].nlevel > 0)
+				return "A cohort without rows has levels.";
+		return NULL;
+	}
+	if (!(c->weight > 0) || !isfinite(c->weight) || !isfinite(c->sum_log_w) ||
+		(!c->weighted && (c->weight != (double) c->rows || c->sum_log_w != 0)))
+		return "The sum of weights does not fit the rows.";
+
+	for (int i = 0; i < c->nnum; i++)
+	{
+		double		v = c->cross[SIPP_TRI(i, i)];
+
+		if (!isfinite(c->mean[i]) || !isfinite(v) || v < 0)
+			return "A mean or variance is out of range.";
+		if (c->rows == 1 && v != 0)
+			return "A single row has a variance.";
+		for (int j = 0; j < i; j++)
+			if (!(fabs(c->cross[SIPP_TRI(i, j)]) <=
+				  sqrt(v) * sqrt(c->cross[SIPP_TRI(j, j)]) * (1 + CROSS_SLACK)))
+				return "A covariance is more than its variances allow.";
+	}
+	for (int t = 0; t < c->nterm; t++)
+	{
+		const SippTerm *term = &c->term[t];
+		int64		rows = 0;
+		double		weight = 0;
+
+		if (term->factor < 0)
+			continue;
+		for (int l = term->first; l < term->first + term->nlevel; l++)
+		{
+			double		w = c->level_weight[l];
+
+			if (c->level_rows[l] <= 0 || c->level_rows[l] > c->rows - rows ||
+				!(w > 0) || !isfinite(w) ||
+				(!c->weighted && w != (double) c->level_rows[l]))
+				return psprintf("The count of level \"%s\" of term \"%s\" is out of range.",
+								term->label[l - term->first], term->name);
+			rows += c->level_rows[l];
+			weight += w;
+		}
+		if (rows != c->rows || !(fabs(weight - c->weight) <= slack))
+			return psprintf("The levels of term \"%s\" do not add up to all rows.", term->name);
+		for (int i = 0; i < c->nnum; i++)
+		{
+			int			l = find_excess(c, term, i, LEVEL_SLACK);
+
+			if (l >= 0)
+				return psprintf("A sum of level \"%s\" of term \"%s\" is more than the variances allow.",
+								term->label[l], term->name);
+		}
+		for (int u = 0; u < t; u++)
+		{
+			const double *cell;
+			const double *wu = c->level_weight + c->term[u].first;
+			int			nu = c->term[u].nlevel;
+			double	   *margin;
+
+			if (c->term[u].factor < 0)
+				continue;
+			cell = c->cell[SIPP_PAIR(term->factor, c->term[u].factor)];
+			margin = palloc0(sizeof(double) * nu);
+			for (int a = 0; a < term->nlevel; a++)
+			{
+				double		sum = 0;
+
+				for (int b = 0; b < nu; b++)
+				{
+					double		v = cell[(size_t) a * nu + b];
+
+					if (!(v >= 0) || !isfinite(v) || (!c->weighted && v != floor(v)))
+						return "A cell count is out of range.";
+					sum += v;
+					margin[b] += v;
+				}
+				if (!(fabs(sum - c->level_weight[term->first + a]) <= slack))
+					return "The cells of two factors do not add up.";
+			}
+			for (int b = 0; b < nu; b++)
+				if (!(fabs(margin[b] - wu[b]) <= slack))
+					return "The cells of two factors do not add up.";
+			pfree(margin);
+		}
+	}
+	return NULL;
+}
+
+/* The check of in and recv; brings dictionaries into canonical order. */
+void
+cohort_check(Cohort *c)
+{
+	const char *flaw;
+
+	terms_check(c->nterm, c->term);
+	if ((flaw = cohort_flaw(c)) != NULL)
+		cohort_invalid(flaw);
+	cohort_tidy(c);
+}
