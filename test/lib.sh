@@ -158,12 +158,9 @@ our_processes()
 # Ours are those that the same user made since we started and nobody uses.
 remove_segments()
 {
-	local segment
-	for segment in $(awk -v "uid=${run_user:-$EUID}" -v "start=$started" \
+	awk -v "uid=${run_user:-$EUID}" -v "start=$started" \
 		'$8 == uid && $7 == 0 && $14 >= start && system("test -d /proc/" $5) { print $2 }' \
-		/proc/sysvipc/shm 2>/dev/null); do
-		ipcrm -m "$segment" 2>/dev/null
-	done
+		/proc/sysvipc/shm 2>/dev/null | xargs -r -n 1 ipcrm -m 2>/dev/null
 }
 
 # The server's immediate shutdown is SIGQUIT; whoever is left after five

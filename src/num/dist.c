@@ -39,14 +39,14 @@ typedef struct Tails
 static long double
 log1p_minus(long double u)
 {
-	if (fabsl(u) > 0.4L)
-		return log1pl(u) - u;
-
 	/* log(1 + u) = 2 atanh(r), r = u / (2 + u), and 2r - u = -ur */
 	long double r = u / (2 + u);
 	long double r2 = r * r;
 	long double power = r2;
 	long double sum = 0;
+
+	if (fabsl(u) > 0.4L)
+		return log1pl(u) - u;
 
 	for (int i = 3; i < 80; i += 2)
 	{
@@ -64,6 +64,8 @@ log1p_minus(long double u)
 static long double
 stirling_error(long double a)
 {
+	long double s = 1 / (a * a);
+
 	if (a < 16)
 	{
 		/* gamma(a + 1) = gamma(a + 17) / ((a + 1) ... (a + 16)) */
@@ -75,9 +77,6 @@ stirling_error(long double a)
 		return stirling_error(up) + (up + 0.5L) * logl(up) - (a + 0.5L) * logl(a)
 			- 16 - logl(product);
 	}
-
-	long double s = 1 / (a * a);
-
 	return (1.0L / 12 - s * (1.0L / 360 - s * (1.0L / 1260 - s * (1.0L / 1680 -
 			s * (1.0L / 1188 - s * (691.0L / 360360 - s * (1.0L / 156 -
 			s * (3617.0L / 122400 - s * (43867.0L / 244188))))))))) / a;
@@ -208,6 +207,11 @@ static Tails
 t_tails(long double t, long double df)
 {
 	Tails		res;
+	Tails		beta;
+	long double root = t / sqrtl(df);
+	long double ratio = root * root;
+	long double y;
+	long double x;
 
 	/* from here on the normal differs by less than a rounding error */
 	if (df > 1e25L)
@@ -217,11 +221,6 @@ t_tails(long double t, long double df)
 		res.slope = 2 * t * expl(-t * t / 2 - HALF_LOG_2PI_L);
 		return res;
 	}
-
-	long double root = t / sqrtl(df);
-	long double ratio = root * root;
-	long double y;
-	long double x;
 
 	if (ratio < 1)
 	{
@@ -238,8 +237,7 @@ t_tails(long double t, long double df)
 	if (!(x > 0))
 		return (Tails) {1, 0, 0};
 
-	Tails		beta = beta_tails(y, x, 0.5L, df / 2);
-
+	beta = beta_tails(y, x, 0.5L, df / 2);
 	res.lower = beta.lower;
 	res.upper = beta.upper;
 	res.slope = 2 * beta.slope;
@@ -338,15 +336,15 @@ dist_norm_quantile(double p)
 double
 dist_t_cdf(double t, double df)
 {
+	Tails		at;
+
 	if (isnan(t) || !(df > 0))
 		return NAN;
 	if (isinf(t))
 		return t < 0 ? 0 : 1;
 	if (t == 0)
 		return 0.5;
-
-	Tails		at = t_tails(fabsl((long double) t), df);
-
+	at = t_tails(fabsl((long double) t), df);
 	return (double) (t < 0 ? at.upper / 2 : 0.5L + at.lower / 2);
 }
 
@@ -398,6 +396,13 @@ chisq_tails(long double x, long double df)
 double
 dist_chisq_quantile(double p, double df)
 {
+	bool		upper = p > 0.5;
+	long double tail = upper ? 1 - (long double) p : p;
+	long double z;
+	long double h;
+	long double root;
+	long double start;
+
 	if (!(p >= 0 && p <= 1) || !(df > 0) || isinf(df))
 		return NAN;
 	if (p == 0)
@@ -405,15 +410,11 @@ dist_chisq_quantile(double p, double df)
 	if (p == 1)
 		return HUGE_VAL;
 
-	bool		upper = p > 0.5;
-	long double tail = upper ? 1 - (long double) p : p;
-	long double z = p == 0.5 ? 0 : norm_start(tail);
-	long double h = 2 / (9 * (long double) df);
-
 	/* Wilson and Hilferty; where that is negative, the first term of the series */
-	long double root = 1 - h + (upper ? z : -z) * sqrtl(h);
-	long double start = df * root * root * root;
-
+	z = p == 0.5 ? 0 : norm_start(tail);
+	h = 2 / (9 * (long double) df);
+	root = 1 - h + (upper ? z : -z) * sqrtl(h);
+	start = df * root * root * root;
 	if (root < 0.2L)
 	{
 		long double a = df / 2.0L;

@@ -30,6 +30,7 @@ linalg_chol(int n, const double *A, double *L)
 	for (int i = 0; i < n; i++)
 	{
 		double	   *Li = L + (size_t) i * n;
+		double		d;
 
 		for (int j = 0; j < i; j++)
 		{
@@ -38,9 +39,8 @@ linalg_chol(int n, const double *A, double *L)
 			Li[j] = (AT(A, i, j) - linalg_dot(j, Li, Lj)) / Lj[j];
 		}
 
-		double		d = AT(A, i, i) - linalg_dot(i, Li, Li);
-
 		/* written so that NaN fails too */
+		d = AT(A, i, i) - linalg_dot(i, Li, Li);
 		if (!(d > 0) || isinf(d))
 			return false;
 		Li[i] = sqrt(d);
@@ -62,6 +62,7 @@ linalg_chol_alias(int n, const double *A, double tol, const double *floor,
 	{
 		double	   *Li = L + (size_t) i * n;
 		double		own = AT(A, i, i);
+		double		d;
 
 		for (int j = 0; j < i; j++)
 		{
@@ -70,8 +71,7 @@ linalg_chol_alias(int n, const double *A, double tol, const double *floor,
 			Li[j] = aliased[j] ? 0 : (AT(A, i, j) - linalg_dot(j, Li, Lj)) / Lj[j];
 		}
 
-		double		d = own - linalg_dot(i, Li, Li);
-
+		d = own - linalg_dot(i, Li, Li);
 		if (!(own > (floor ? floor[i] : 0)))
 		{
 			/* nothing but roundoff, its products with other columns included */

@@ -76,6 +76,7 @@ def design(seed, name, schools=10, sizes=(3, 6, 9, 14), sd=0.6, numbers=2, scale
     rng.shuffle(pupils)
     d = dict(name=name, terms=terms, pupils=pupils, weighted=False, ml=False, context=(), relevel={}, halves=False, outside=0)
     d.update({k: v for k, v in options.items() if k != "outcome"})
+    d["million"] = any(abs(m) >= 1e6 * sd for m, sd in scale)
     d["out"] = {"school %d" % j for j in range(schools, schools + d["outside"])}
     return d
 

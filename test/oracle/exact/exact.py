@@ -1,8 +1,10 @@
 """Twenty random designs through SQL against 50-digit arithmetic on their rows.
 
 Rows go into a table, cohorts, models and figures come out of sipp.  Every figure
-must agree to 1e-10 of its own size, where it is a difference of larger things to
-1e-10 of its standard error.
+must agree to 1e-10 of its own size, where it is a difference of larger things
+(a coefficient, an effect, an end of its interval) to 1e-10 of its standard error
+or of the standard deviation of schools.  To 1e-8 where mean/sd is 1e6: a cohort
+stores means as doubles, and the one nearest to 1e6 is up to 6e-11 away.
 """
 import json
 import os
@@ -15,6 +17,7 @@ from designs import designs
 from truth import Truth, t_quantile, t_two_sided
 
 TOL = mpf("1e-10")
+TOL_MILLION = mpf("1e-8")
 PG_CONFIG = os.environ.get("PG_CONFIG")
 PSQL = "psql"
 if PG_CONFIG:
@@ -91,7 +94,8 @@ def ask_sipp(scripts):
 class Design:
     """Counts of one design."""
 
-    def __init__(self):
+    def __init__(self, tol):
+        self.tol = tol
         self.passed = self.failed = 0
         self.worst = {}
 
@@ -101,18 +105,18 @@ class Design:
         if not ok:
             print("FAILED   %s" % what)
 
-    def close(self, what, kind, got, want, scale=None, tol=TOL):
+    def close(self, what, kind, got, want, scale=None):
         if got is None or want is None:
             self.check(got is None and want is None, "%s: got %s, want %s" % (what, got, want))
             return
         size = abs(want) if scale is None else max(abs(want), abs(scale))
         error = abs(mpf(got) - want) / size if size else abs(mpf(got))
         self.worst[kind] = max(self.worst.get(kind, mpf(0)), error)
-        self.check(error <= tol, "%s: got %r, want %s, error %s" % (what, got, mp.nstr(want, 17), mp.nstr(error, 3)))
+        self.check(error <= self.tol, "%s: got %r, want %s, error %s" % (what, got, mp.nstr(want, 17), mp.nstr(error, 3)))
 
 
 def compare(d, truth, got):
-    c = Design()
+    c = Design(TOL_MILLION if d["million"] else TOL)
     fit = got["fit"]
     truth.fit()
     singular = truth.lam == 0
@@ -165,7 +169,6 @@ def compare(d, truth, got):
 
     degrees = mpf(truth.J - truth.between)
     q = t_quantile(degrees)
-    # what one pupil says about the mean of a school: the scale of effects and of their errors
     unit = mp.sqrt(truth.tau) or mpf(1)
     c.check(set(got["effects"]) == set(truth.school), "schools")
     for s, row in got["effects"].items():
@@ -216,7 +219,7 @@ def main():
         largest = max(c.worst, key=c.worst.get)
         print("%s %s: %d figures, largest relative error %s (%s), allowed %s"
               % ("FAILED" if c.failed else "ok    ", d["name"], c.passed + c.failed, mp.nstr(c.worst[largest], 2), largest,
-                 mp.nstr(TOL, 2)), flush=True)
+                 mp.nstr(c.tol, 2)), flush=True)
         passed += c.passed
         failed += c.failed
         for kind, error in c.worst.items():
