@@ -19,6 +19,11 @@
 #include "varatt.h"
 #endif
 
+/* a prefix from 18 on; an attribute with parentheses before */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn _Noreturn
+#endif
+
 /* the module's name and version show up in pg_get_loaded_modules() from 18 on */
 #if PG_VERSION_NUM >= 180000
 #define SIPP_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "sipp", .version = SIPP_VERSION)

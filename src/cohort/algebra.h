@@ -18,7 +18,7 @@ extern void terms_check(int nterm, const SippTerm *terms);
 extern void cohort_settle(Cohort *c);
 extern char *cohort_settle_rest(Cohort *c, const Cohort *a);
 extern char *cohort_flaw(const Cohort *c);
-extern void cohort_invalid(const char *detail) pg_attribute_noreturn();
+pg_noreturn extern void cohort_invalid(const char *detail);
 
 
 /* terms.c */
@@ -26,8 +26,8 @@ extern int	level_compare(const SippTerm *a, int i, const SippTerm *b, int j);
 extern void term_union(SippTerm *a, const SippTerm *b);
 extern void term_sort(SippTerm *t, const int64 *rows);
 extern bool term_matches(const SippTerm *a, const SippTerm *b);
-extern void cohort_mismatch(int na, const SippTerm *a, bool wa,
-							int nb, const SippTerm *b, bool wb) pg_attribute_noreturn();
-extern void rank_clash(const SippTerm *t, const char *label) pg_attribute_noreturn();
+pg_noreturn extern void cohort_mismatch(int na, const SippTerm *a, bool wa,
+							int nb, const SippTerm *b, bool wb);
+pg_noreturn extern void rank_clash(const SippTerm *t, const char *label);
 
 #endif							/* SIPP_ALGEBRA_H */
