@@ -71,10 +71,11 @@ RESET work_mem; RESET hash_mem_multiplier; RESET enable_sort;
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
 SET max_parallel_workers_per_gather = 2; SET parallel_leader_participation = off;
 ALTER TABLE pupil SET (parallel_workers = 2);
-SELECT plan_has(:'by_school', 'Partial') AS parallel, :agree FROM (:by_school) q JOIN plain p USING (school);
-SELECT plan_has(:'national', 'Partial Aggregate') AS parallel, :agree FROM (:national) q, :nation p;
-SELECT plan_has('SELECT sipp.merge(c) FROM plain', 'Partial') AS parallel, same(m, (SELECT c FROM :nation n))
-FROM (SELECT sipp.merge(c) AS m FROM plain) s;
+CREATE TABLE parallel AS :by_school;
+CREATE TABLE parallel_nation AS :national;
+SELECT plan_has(:'by_school', 'Partial') AS by_school, plan_has(:'national', 'Partial Aggregate') AS national,
+	   plan_has('SELECT sipp.merge(c) FROM plain', 'Partial') AS merge;
+CREATE TABLE parallel_merge AS SELECT sipp.merge(c) AS m FROM plain;
 -- names come from the workers
 SELECT names(sipp.cohort(tariff, prior, stage)) FROM leaver;
 SELECT names(sipp.cohort(y, r8, kind, i4 + 1)) FROM pupil JOIN school_type USING (school);
@@ -85,18 +86,21 @@ SELECT sipp.size(c), sipp.dropped(c) FROM (SELECT sipp.cohort_array(y, NULL, '{}
 SELECT same_as_brute(sipp.cohort_array(y, CASE WHEN id % 2 = 0 THEN ARRAY[r8] END, '{}'),
 					 '(SELECT y, CASE WHEN id % 2 = 0 THEN r8 END AS x1 FROM pupil)', 'y', '{x1}') FROM pupil;
 -- every scalar function in a worker
-CREATE FUNCTION one_liner(c sipp.cohort) RETURNS bigint PARALLEL SAFE COST 100000 STABLE LANGUAGE sql AS
+CREATE FUNCTION one_liner(c sipp.cohort) RETURNS bigint PARALLEL SAFE COST 1000 STABLE LANGUAGE sql AS
 $$ SELECT sipp.size(sipp.subtract(sipp.add(sipp.relevel(sipp.rename(sipp.with_context(sipp.subset($1, 'r8', 'txt'), 'r8'), 'a', 'b', 'c'), 'b', 'z'),
 		  sipp.relevel(sipp.rename(sipp.with_context(sipp.subset($1, 'r8', 'txt'), 'r8'), 'a', 'b', 'c'), 'b', 'z')),
 		  sipp.relevel(sipp.rename(sipp.with_context(sipp.subset($1, 'r8', 'txt'), 'r8'), 'a', 'b', 'c'), 'b', 'z')))
 		+ count(*) - count(*) + sipp.dropped($1) - sipp.dropped($1::text::sipp.cohort) + (sipp.mean($1) IS NULL)::int FROM sipp.describe($1) $$;
 SELECT plan_has('SELECT sum(one_liner(c)) FROM plain', 'Gather') AS parallel, sum(one_liner(c)) = sum(sipp.size(c)) AS right FROM plain;
-RESET parallel_leader_participation;
+RESET parallel_leader_participation; RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size;
+SELECT :agree FROM parallel q JOIN plain p USING (school);
+SELECT :agree FROM parallel_nation q, :nation p;
+SELECT same(m, n.c) FROM parallel_merge, :nation n;
 -- everything in a worker, whatever it is called in this version
 SELECT count(set_config(name, 'on', false)) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
-SELECT same_as_brute(sipp.cohort(y, r8, txt, st), 'pupil', 'y', '{r8}', '{txt,st}'), names(sipp.cohort(y, r8, txt, st)) FROM pupil;
-SELECT same(sipp.merge(c), (SELECT c FROM :nation n)) FROM plain;
+CREATE TABLE worked AS SELECT c, m FROM (SELECT sipp.cohort(y, r8, txt, st) AS c FROM pupil) c, (SELECT sipp.merge(c) AS m FROM plain) m;
 SELECT count(set_config(name, 'off', false)) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
+SELECT same_as_brute(w.c, 'pupil', 'y', '{r8}', '{txt,st}'), names(w.c), same(w.m, n.c) FROM worked w, :nation n;
 
 -- partition-wise
 CREATE TABLE parts (LIKE pupil) PARTITION BY HASH (school);
@@ -108,7 +112,7 @@ ALTER TABLE parts_1 ADD passed boolean, ADD w float8, ADD i2 int2, ADD i8 int8, 
 ALTER TABLE parts ALTER lev DROP NOT NULL;
 ALTER TABLE parts ATTACH PARTITION parts_1 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 INSERT INTO parts SELECT * FROM pupil;
-SET enable_partitionwise_aggregate = on;
+SET enable_partitionwise_aggregate = on; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
 \set by_school_parts 'SELECT school, sipp.cohort(y, r8, i4, txt, asn, st) AS c FROM parts GROUP BY school'
 SELECT plan_has(:'by_school_parts', 'Append') AS append, count(*), string_agg(DISTINCT same(q.c, p.c), '; '), bool_and(names(q.c) = names(p.c)) AS names
 FROM (:by_school_parts) q JOIN plain p USING (school);
@@ -121,8 +125,9 @@ RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_s
 
 -- compiled
 SET jit = on; SET jit_above_cost = 0; SET jit_inline_above_cost = 0; SET jit_optimize_above_cost = 0;
-SELECT :agree FROM (:by_school) q JOIN plain p USING (school);
+CREATE TABLE compiled AS :by_school;
 RESET jit; RESET jit_above_cost; RESET jit_inline_above_cost; RESET jit_optimize_above_cost;
+SELECT :agree FROM compiled q JOIN plain p USING (school);
 
 -- FILTER, DISTINCT, ORDER BY in the call
 SELECT same(f, (SELECT sipp.cohort(y, r8, txt) FROM pupil WHERE st = 'S5')) AS filter,

@@ -64,7 +64,7 @@ build_frame(FitInput *in, SippModel *m, FitData *d, MemoryContext scratch)
 			m->weight += c->weight;
 			d->sum_log_w += c->sum_log_w;
 			if (m->frame == NULL)
-				m->frame = frame_begin(cohort_unpack(in->cohort[i]));
+				m->frame = frame_begin(c);
 			else
 				frame_add(m->frame, c);
 			in->cohort[kept++] = in->cohort[i];

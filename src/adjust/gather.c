@@ -5,10 +5,10 @@
  *
  * The state holds a copy of each cohort's packed bytes in chunks of the
  * aggregate's context, and 16 bytes a cohort to sort by.  Memory is therefore at
- * most the cohorts' bytes, plus 1/8 and a chunk of slack, plus 32 bytes a cohort
- * while that array doubles.  The final function adds what a fit of J schools, p
- * columns and q random terms needs: 8 J (p + 1) q bytes, and some p * p
- * matrices.
+ * most the cohorts' bytes, plus 1/8 and a chunk of slack, plus 48 bytes a cohort
+ * (while the array of those doubles).  The final function adds, while it fits J
+ * schools with p columns and q random terms, 24 bytes a cohort to sort them, 16 J
+ * (p + 1) q bytes of means, and a few matrices of p * p.
  *
  * Rows come in any order, and a parallel plan cuts them anywhere.  The fit sorts
  * them by a hash of their bytes, then by the bytes, so that its sums run in one
@@ -69,7 +69,7 @@ gather_context(FunctionCallInfo fcinfo)
 
 /* An empty state. */
 static CohortBag *
-gather_make(MemoryContext cxt)
+bag_make(MemoryContext cxt)
 {
 	CohortBag  *g = MemoryContextAllocZero(cxt, sizeof(CohortBag));
 
@@ -80,7 +80,7 @@ gather_make(MemoryContext cxt)
 
 /* Append a copy of a cohort's bytes. */
 static void
-gather_add(CohortBag *g, const char *data, size_t len)
+bag_add(CohortBag *g, const char *data, size_t len)
 {
 	size_t		need = MAXALIGN(VARHDRSZ + len);
 	struct varlena *copy;
@@ -94,24 +94,18 @@ gather_add(CohortBag *g, const char *data, size_t len)
 			: repalloc_huge(g->item, sizeof(BagItem) * room);
 		g->room = room;
 	}
-	if (need > g->left)
+	if (need > g->left && need > CHUNK_MAX / 8)
+		copy = MemoryContextAllocHuge(g->cxt, need);	/* a chunk of its own */
+	else
 	{
-		if (need > CHUNK_MAX / 8)
-			copy = MemoryContextAllocHuge(g->cxt, need);	/* a chunk of its own */
-		else
+		if (need > g->left)
 		{
 			size_t		size = Max(g->next, need);
 
 			g->chunk = MemoryContextAlloc(g->cxt, size);
 			g->left = size;
 			g->next = Min(g->next * 2, CHUNK_MAX);
-			copy = NULL;
 		}
-	}
-	else
-		copy = NULL;
-	if (copy == NULL)
-	{
 		copy = (struct varlena *) g->chunk;
 		g->chunk += need;
 		g->left -= need;
@@ -126,7 +120,7 @@ gather_add(CohortBag *g, const char *data, size_t len)
 
 /* The slopes must be one and the same in all rows of a group. */
 static void
-gather_slopes(CohortBag *g, ArrayType *slopes)
+bag_slopes(CohortBag *g, ArrayType *slopes)
 {
 	if (g->slopes == NULL)
 	{
@@ -156,7 +150,7 @@ Datum
 sipp_value_added_accum(PG_FUNCTION_ARGS)
 {
 	MemoryContext cxt = gather_context(fcinfo);
-	CohortBag  *g = PG_ARGISNULL(0) ? gather_make(cxt) : (CohortBag *) PG_GETARG_POINTER(0);
+	CohortBag  *g = PG_ARGISNULL(0) ? bag_make(cxt) : (CohortBag *) PG_GETARG_POINTER(0);
 
 	if (PG_NARGS() > 2)
 	{
@@ -164,7 +158,7 @@ sipp_value_added_accum(PG_FUNCTION_ARGS)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("sipp.value_added: slopes must not be null")));
-		gather_slopes(g, PG_GETARG_ARRAYTYPE_P(2));
+		bag_slopes(g, PG_GETARG_ARRAYTYPE_P(2));
 	}
 	if (!PG_ARGISNULL(1))
 	{
@@ -173,7 +167,7 @@ sipp_value_added_accum(PG_FUNCTION_ARGS)
 		/* an aggregate's working form has slack in it: bring it to the stored one */
 		if (VARSIZE_ANY_EXHDR(v) > 0 && *(uint8 *) VARDATA_ANY(v) == WORK_FORM)
 			v = cohort_pack(cohort_unpack(v));
-		gather_add(g, VARDATA_ANY(v), VARSIZE_ANY_EXHDR(v));
+		bag_add(g, VARDATA_ANY(v), VARSIZE_ANY_EXHDR(v));
 	}
 	PG_RETURN_POINTER(g);
 }
@@ -195,11 +189,11 @@ sipp_value_added_combine(PG_FUNCTION_ARGS)
 		PG_RETURN_POINTER(a);
 	}
 	if (a == NULL)
-		a = gather_make(cxt);
+		a = bag_make(cxt);
 	if (b->slopes != NULL)
-		gather_slopes(a, b->slopes);
+		bag_slopes(a, b->slopes);
 	for (int64 i = 0; i < b->count; i++)
-		gather_add(a, VARDATA(b->item[i].cohort), VARSIZE(b->item[i].cohort) - VARHDRSZ);
+		bag_add(a, VARDATA(b->item[i].cohort), VARSIZE(b->item[i].cohort) - VARHDRSZ);
 	PG_RETURN_POINTER(a);
 }
 
@@ -240,7 +234,7 @@ sipp_value_added_deserialize(PG_FUNCTION_ARGS)
 	MemoryContext cxt = gather_context(fcinfo);
 	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
 	StringInfoData buf;
-	CohortBag  *g = gather_make(cxt);
+	CohortBag  *g = bag_make(cxt);
 	int64		count;
 	uint32		slopes;
 
@@ -254,7 +248,7 @@ sipp_value_added_deserialize(PG_FUNCTION_ARGS)
 		ArrayType  *a = palloc(slopes);
 
 		memcpy(a, pq_getmsgbytes(&buf, (int) slopes), slopes);
-		gather_slopes(g, a);
+		bag_slopes(g, a);
 	}
 	for (int64 i = 0; i < count; i++)
 	{
@@ -264,7 +258,7 @@ sipp_value_added_deserialize(PG_FUNCTION_ARGS)
 		/* not aligned in here */
 		memcpy(&head, pq_getmsgbytes(&buf, VARHDRSZ), VARHDRSZ);
 		len = (int) VARSIZE(&head) - VARHDRSZ;
-		gather_add(g, pq_getmsgbytes(&buf, len), len);
+		bag_add(g, pq_getmsgbytes(&buf, len), len);
 	}
 	pq_getmsgend(&buf);
 	PG_RETURN_POINTER(g);

@@ -12,6 +12,14 @@
 
 #define AT(M, i, j) ((M)[(size_t) (i) * n + (j)])
 
+/* Between two rows of cubic work. */
+static void
+row_done(int n, linalg_interrupt interrupt)
+{
+	if (interrupt && n >= LINALG_LARGE)
+		interrupt();
+}
+
 /* Inner product. */
 double
 linalg_dot(int n, const double *x, const double *y)
@@ -23,15 +31,16 @@ linalg_dot(int n, const double *x, const double *y)
 	return s;
 }
 
-/* Cholesky factor of a positive definite matrix. */
+/* Cholesky factor of a positive definite matrix of any order. */
 bool
-linalg_chol(int n, const double *A, double *L)
+linalg_chol_large(int n, const double *A, double *L, linalg_interrupt interrupt)
 {
 	for (int i = 0; i < n; i++)
 	{
 		double	   *Li = L + (size_t) i * n;
 		double		d;
 
+		row_done(n, interrupt);
 		for (int j = 0; j < i; j++)
 		{
 			const double *Lj = L + (size_t) j * n;
@@ -50,10 +59,17 @@ linalg_chol(int n, const double *A, double *L)
 	return true;
 }
 
+/* The same of a small one. */
+bool
+linalg_chol(int n, const double *A, double *L)
+{
+	return linalg_chol_large(n, A, L, NULL);
+}
+
 /* Cholesky factor that leaves dependent columns out, in the order given. */
 int
 linalg_chol_alias(int n, const double *A, double tol, const double *floor,
-				  double *L, bool *aliased)
+				  double *L, bool *aliased, linalg_interrupt interrupt)
 {
 	int			rank = 0;
 
@@ -112,7 +128,7 @@ linalg_solve_upper(int n, const double *L, double *x)
 
 /* Inverse of a lower triangle. */
 void
-linalg_invert_lower(int n, const double *L, double *X)
+linalg_invert_lower(int n, const double *L, double *X, linalg_interrupt interrupt)
 {
 	memset(X, 0, sizeof(double) * (size_t) n * n);
 	for (int i = 0; i < n; i++)
@@ -120,6 +136,7 @@ linalg_invert_lower(int n, const double *L, double *X)
 		const double *Li = L + (size_t) i * n;
 		double	   *Xi = X + (size_t) i * n;
 
+		row_done(n, interrupt);
 		for (int k = 0; k < i; k++)
 		{
 			const double *Xk = X + (size_t) k * n;
@@ -135,14 +152,16 @@ linalg_invert_lower(int n, const double *L, double *X)
 
 /* Symmetric inverse from the factor. */
 void
-linalg_chol_inverse(int n, const double *L, double *Ainv, double *scratch)
+linalg_chol_inverse(int n, const double *L, double *Ainv, double *scratch,
+					linalg_interrupt interrupt)
 {
-	linalg_invert_lower(n, L, scratch);
+	linalg_invert_lower(n, L, scratch, interrupt);
 	memset(Ainv, 0, sizeof(double) * (size_t) n * n);
 	for (int k = 0; k < n; k++)
 	{
 		const double *Xk = scratch + (size_t) k * n;
 
+		row_done(n, interrupt);
 		for (int i = 0; i <= k; i++)
 		{
 			double	   *row = Ainv + (size_t) i * n;
@@ -158,7 +177,7 @@ linalg_chol_inverse(int n, const double *L, double *Ainv, double *scratch)
 
 /* L^-1 B L'^-1: solve, transpose (B is symmetric), solve again. */
 void
-linalg_whiten(int n, const double *L, double *B)
+linalg_whiten(int n, const double *L, double *B, linalg_interrupt interrupt)
 {
 	for (int pass = 0; pass < 2; pass++)
 	{
@@ -167,6 +186,7 @@ linalg_whiten(int n, const double *L, double *B)
 		{
 			double	   *Bi = B + (size_t) i * n;
 
+			row_done(n, interrupt);
 			for (int k = 0; k < i; k++)
 			{
 				const double *Bk = B + (size_t) k * n;

@@ -184,7 +184,7 @@ alias_columns(const LmmProblem *prob, LmmWork *w)
 	int			p1 = w->p + 1;
 	double	   *L = w->A;
 
-	linalg_chol_alias(p1, w->total, LINALG_ALIAS_TOLERANCE, NULL, L, w->aliased);
+	linalg_chol_alias(p1, w->total, LINALG_ALIAS_TOLERANCE, NULL, L, w->aliased, w->interrupt);
 	w->k = 0;
 	for (int i = 0; i < w->p; i++)
 		if (!w->aliased[i])
@@ -195,7 +195,7 @@ alias_columns(const LmmProblem *prob, LmmWork *w)
 			w->S[i * w->k + j] = w->total[w->keep[i] * p1 + w->keep[j]];
 	for (int i = 0; i < w->k; i++)
 		w->ref[i] = w->total[w->p * p1 + w->keep[i]];
-	if (w->k > 0 && linalg_chol(w->k, w->S, w->L))
+	if (w->k > 0 && linalg_chol_large(w->k, w->S, w->L, w->interrupt))
 	{
 		linalg_solve_lower(w->k, w->L, w->ref);
 		linalg_solve_upper(w->k, w->L, w->ref);
@@ -256,7 +256,7 @@ residual_within(const LmmProblem *prob, LmmWork *w)
 		floor[i] = 1e-20 * w->total[(size_t) w->keep[i] * p1 + (size_t) w->keep[i]];
 		memcpy(w->S + (size_t) i * k, w->within + (size_t) i * n1, sizeof(double) * (size_t) k);
 	}
-	rank = linalg_chol_alias(k, w->S, LINALG_ALIAS_TOLERANCE, floor, w->L, out);
+	rank = linalg_chol_alias(k, w->S, LINALG_ALIAS_TOLERANCE, floor, w->L, out, w->interrupt);
 	for (int i = 0; i < k; i++)
 	{
 		const double *Li = w->L + (size_t) i * k;
@@ -295,7 +295,7 @@ lmm_finish(LmmWork *w, LmmFit *fit, double sigma2)
 
 	/* V served as scratch until now */
 	memset(w->V, 0, sizeof(double) * (size_t) w->p * (size_t) w->p);
-	linalg_chol_inverse(k, w->L, w->Ainv, w->S);
+	linalg_chol_inverse(k, w->L, w->Ainv, w->S, w->interrupt);
 	for (int i = 0; i < k; i++)
 	{
 		w->b[w->keep[i]] = w->ref[i] + w->delta[i];

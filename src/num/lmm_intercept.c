@@ -26,6 +26,7 @@ lmm_intercept_sort(const LmmProblem *prob, LmmWork *w)
 {
 	LmmUnit    *from = w->unit;
 	LmmUnit    *to = w->unit_tmp;
+	LmmUnit    *swap;
 	size_t		J = (size_t) w->J;
 
 	for (size_t j = 0; j < J; j++)
@@ -43,11 +44,9 @@ lmm_intercept_sort(const LmmProblem *prob, LmmWork *w)
 			for (size_t i = lo; i < hi; i++)
 				to[i] = a < mid && (b == hi || from[a].n <= from[b].n) ? from[a++] : from[b++];
 		}
-
-		LmmUnit    *t = from;
-
+		swap = from;
 		from = to;
-		to = t;
+		to = swap;
 		lmm_tick(w, 10.0 * (double) J);
 	}
 	w->unit = from;
@@ -219,7 +218,7 @@ lmm_intercept_at(LmmWork *w, double lambda, int order, LmmPoint *pt)
 	lmm_tick(w, 3.0 * k * k * k);
 
 	unpack(k, w->A, w->S);
-	if (!linalg_chol(k, w->S, w->L))
+	if (!linalg_chol_large(k, w->S, w->L, w->interrupt))
 		return false;
 	memcpy(w->delta, w->A + last, sizeof(double) * (size_t) k);
 	linalg_solve_lower(k, w->L, w->delta);
@@ -247,7 +246,7 @@ lmm_intercept_at(LmmWork *w, double lambda, int order, LmmPoint *pt)
 	if (w->reml)
 	{
 		/* V is free until the end: the scratch of the inverse */
-		linalg_chol_inverse(k, w->L, w->Ainv, w->V);
+		linalg_chol_inverse(k, w->L, w->Ainv, w->V, w->interrupt);
 		trace = linalg_dot(k * k, w->Ainv, w->S);
 		pt->h1 -= trace;
 	}
@@ -258,7 +257,7 @@ lmm_intercept_at(LmmWork *w, double lambda, int order, LmmPoint *pt)
 
 	if (w->reml)
 	{
-		linalg_whiten(k, w->L, w->S);
+		linalg_whiten(k, w->L, w->S, w->interrupt);
 		pt->h2 -= linalg_dot(k * k, w->S, w->S);
 		unpack(k, w->A2, w->S);
 		pt->h2 += 2 * linalg_dot(k * k, w->Ainv, w->S);
@@ -318,6 +317,7 @@ lmm_intercept_search(const LmmProblem *prob, LmmWork *w, LmmFit *fit, LmmPoint *
 	double		grid_end = fmax(1e8 / min_n, 1e8 / max_n);
 	double		t = -INFINITY;
 	bool		falling;
+	double		last = INFINITY;
 	LmmPoint	pt;
 
 	fit->iterations = 0;
@@ -365,9 +365,6 @@ lmm_intercept_search(const LmmProblem *prob, LmmWork *w, LmmFit *fit, LmmPoint *
 	if (!lmm_intercept_at(w, 0, 0, &pt) || !lmm_intercept_at(w, best->lambda, 2, best))
 		return LMM_NOT_CONVERGED;
 	fit->null_deviance = pt.deviance;
-
-	double		last = INFINITY;
-
 	for (int i = 0; i < 20 && !fit->singular; i++)
 	{
 		double		curvature = best->g + best->lambda * best->H;
@@ -403,7 +400,7 @@ lmm_intercept_store(LmmWork *w, LmmFit *fit, const LmmPoint *pt)
 	fit->D[0] = sigma2 * pt->lambda;
 
 	unpack(w->k, w->A1, w->dA);
-	linalg_whiten(w->k, w->L, w->dA);
+	linalg_whiten(w->k, w->L, w->dA, w->interrupt);
 	w->cov[0] = 2 * ss / det;
 	w->cov[1] = w->cov[2] = -2 * ls / det;
 	w->cov[3] = 2 * ll / det;

@@ -218,14 +218,13 @@ settle(LmmWork *w, LmmSlopesPoint *pt, int *iterations)
 	for (int i = 0; i < MAXQ; i++)
 	{
 		int			zero = canonical(w, pt->theta, edge.theta);
+		bool		edge_ok;
 
 		if (zero == 0 || zero == zero_columns(w, pt->theta))
 			break;
 		if (!lmm_slopes_at(w, 2, &edge))
 			break;
-
-		bool		edge_ok = minimise(w, &edge, iterations);
-
+		edge_ok = minimise(w, &edge, iterations);
 		if (!(edge.deviance <= pt->deviance + 1e-9 * (1 + 1e-4 * fabs(pt->deviance))))
 			break;
 		*pt = edge;
@@ -373,7 +372,10 @@ lmm_slopes_search(LmmWork *w, double lambda, LmmFit *fit, LmmSlopesPoint *best)
 			!(usable[3] && value[3] < best->deviance - 1e-9))
 			break;
 	}
-	if (isinf(best->deviance) || !converged || !polish(w, best, &fit->iterations))
+	/* a curved valley, where sigma2 is next to nothing, can take longer */
+	for (int more = 0; more < 10 && !isinf(best->deviance) && !converged; more++)
+		converged = lmm_slopes_at(w, 2, best) && settle(w, best, &fit->iterations);
+	if (!converged || !polish(w, best, &fit->iterations))
 		return LMM_NOT_CONVERGED;
 
 	fit->singular = canonical(w, best->theta, pt.theta) > 0;

@@ -73,7 +73,7 @@ reduce_unit(const LmmProblem *prob, const LmmWork *w, size_t j, double *R, doubl
 				(w->zscale[a + 1] * w->zscale[b + 1]);
 		floor[a] = 1e-18 * n;
 	}
-	linalg_chol_alias(s, S, 1e-12, floor, L, aliased);
+	linalg_chol_alias(s, S, 1e-12, floor, L, aliased, NULL);
 	for (int a = 0; a < s; a++)
 	{
 		const double *row = zs + (size_t) a * p1;
@@ -127,7 +127,7 @@ residual_left(const LmmProblem *prob, LmmWork *w, double free_rows)
 		floor[i] = 1e-13 * w->total[c * p1 + c];
 		memcpy(w->S + (size_t) i * k, w->within + (size_t) i * n1, sizeof(double) * (size_t) k);
 	}
-	rank = linalg_chol_alias(k, w->S, LINALG_ALIAS_TOLERANCE, floor, w->L, out);
+	rank = linalg_chol_alias(k, w->S, LINALG_ALIAS_TOLERANCE, floor, w->L, out, w->interrupt);
 	for (int i = 0; i < k; i++)
 	{
 		const double *Li = w->L + (size_t) i * k;
@@ -286,7 +286,7 @@ sum_units(LmmWork *w, const double *Lambda, LmmSlopesPoint *pt, double *r2)
 		memcpy(w->S + (size_t) i * k, w->A + (size_t) i * n1, sizeof(double) * (size_t) k);
 		w->delta[i] = w->A[(size_t) k * n1 + (size_t) i];
 	}
-	if (!linalg_chol(k, w->S, w->L))
+	if (!linalg_chol_large(k, w->S, w->L, w->interrupt))
 		return false;
 	linalg_solve_lower(k, w->L, w->delta);
 	*r2 = w->A[n1 * n1 - 1] - linalg_dot(k, w->delta, w->delta);
@@ -323,6 +323,7 @@ differentiate_unit(LmmWork *w, size_t j, const double *C, double sigma2, int ord
 	double		P[MAXQ * MAXQ];
 	double		Y[MAXQ * MAXQ];
 	double		s[MAXQ] = {0};
+	double	   *T = sum->T;
 
 	memset(w->Q, 0, sizeof(double) * (size_t) q * (size_t) k);
 	for (int i = 0; i < r; i++)
@@ -367,8 +368,6 @@ differentiate_unit(LmmWork *w, size_t j, const double *C, double sigma2, int ord
 		}
 	if (order < 2)
 		return;
-
-	double	   *T = sum->T;
 
 	for (int a = 0; a < q; a++)
 		for (int b = 0; b < q; b++)
@@ -489,6 +488,7 @@ lmm_slopes_at(LmmWork *w, int order, LmmSlopesPoint *pt)
 	double		Lambda[MAXQ * MAXQ] = {0};
 	double		C[MAXQ * MAXQ];
 	double		r2;
+	double		check = 0;
 	Sums		sum;
 
 	for (int i = 0, t = 0; i < q; i++)
@@ -519,9 +519,6 @@ lmm_slopes_at(LmmWork *w, int order, LmmSlopesPoint *pt)
 			sum.ss[b * q + a] = sum.ss[a * q + b];
 		}
 	chain(w, Lambda, &sum, order, r2, pt);
-
-	double		check = 0;
-
 	for (int t = 0; t < w->params; t++)
 		check += fabs(pt->gradient[t]) + (order > 1 ? fabs(pt->H[t * w->params + t]) : 0);
 	return isfinite(check);
