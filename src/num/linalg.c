@@ -20,15 +20,19 @@ row_done(int n, linalg_interrupt interrupt)
 		interrupt();
 }
 
-/* Inner product. */
+/* Inner product, in four sums: one would wait for each addition to end. */
 double
 linalg_dot(int n, const double *x, const double *y)
 {
-	double		s = 0;
+	double		s[4] = {0};
+	int			i = 0;
 
-	for (int i = 0; i < n; i++)
-		s += x[i] * y[i];
-	return s;
+	for (; i + 4 <= n; i += 4)
+		for (int j = 0; j < 4; j++)
+			s[j] += x[i + j] * y[i + j];
+	for (; i < n; i++)
+		s[0] += x[i] * y[i];
+	return (s[0] + s[1]) + (s[2] + s[3]);
 }
 
 /* Cholesky factor of a positive definite matrix of any order. */
@@ -80,6 +84,7 @@ linalg_chol_alias(int n, const double *A, double tol, const double *floor,
 		double		own = AT(A, i, i);
 		double		d;
 
+		row_done(n, interrupt);
 		for (int j = 0; j < i; j++)
 		{
 			const double *Lj = L + (size_t) j * n;

@@ -48,7 +48,7 @@ typedef enum LmmStatus
 	LMM_TOO_FEW_UNITS,			/* J < 2 */
 	LMM_ALL_SINGLE,				/* every unit is a single row */
 	LMM_TOO_FEW_ROWS,			/* N <= rank of X */
-	LMM_NO_RESIDUAL,			/* zero residual variance */
+	LMM_NO_RESIDUAL,			/* nothing is left within units once X is fitted there */
 	LMM_NOT_FINITE,				/* a statistic is not finite */
 	LMM_NOT_CONVERGED
 } LmmStatus;
@@ -68,8 +68,12 @@ typedef struct LmmFit
 	double		null_deviance;	/* the same criterion with D = 0 */
 	int			iterations;
 	bool		singular;		/* D is on the boundary (a zero eigenvalue) */
-	int			optima;			/* q = 1: local minima seen on the search grid */
-	/* 95% profile-likelihood intervals; NaN if q > 1 */
+	int			optima;			/* q = 1: local minima seen on the search grid; else 0 */
+
+	/*
+	 * 95% profile-likelihood intervals; NaN if q > 1.  Ends are 0, Infinity and
+	 * 1 where the data set no bound (as with a column for each unit).
+	 */
 	double		var_lo,
 				var_hi;			/* of D[0] */
 	double		icc_lo,

@@ -70,7 +70,7 @@ load_mean(const LmmProblem *prob, const LmmWork *w, int j, double *out)
 
 /* Add f v v' to a packed lower triangle. */
 static void
-add_outer(int n, double f, const double *v, double *packed)
+add_outer(int n, double f, const double *restrict v, double *restrict packed)
 {
 	for (int i = 0; i < n; i++)
 	{
@@ -370,8 +370,8 @@ lmm_intercept_search(const LmmProblem *prob, LmmWork *w, LmmFit *fit, LmmPoint *
 		double		curvature = best->g + best->lambda * best->H;
 		double		step = -best->g / curvature;
 
-		/* once steps no longer shrink they are rounding errors */
-		if (!(curvature > 0) || fabs(step) >= last || fabs(step) < 1e-16)
+		/* once steps no longer shrink fast they are rounding errors */
+		if (!(curvature > 0) || fabs(step) > last / 4 || fabs(step) < 1e-16)
 			break;
 		last = fabs(step);
 		if (!lmm_intercept_at(w, best->lambda * exp(step), 2, best))

@@ -3,7 +3,8 @@
  *		What the files of the mixed model share.
  *
  * lmm.c checks and reduces the problem, lmm_intercept.c and lmm_profile.c fit
- * one random term, lmm_slopes.c and lmm_newton.c several.
+ * one random term, lmm_slopes.c and lmm_newton.c several; lmm_effect.c needs
+ * none of this.
  */
 #ifndef SIPP_LMM_INTERNAL_H
 #define SIPP_LMM_INTERNAL_H

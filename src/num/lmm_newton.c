@@ -233,7 +233,7 @@ settle(LmmWork *w, LmmSlopesPoint *pt, int *iterations)
 	return ok;
 }
 
-/* The last digits: Newton steps until they no longer shrink. */
+/* The last digits: Newton steps until they no longer shrink fast. */
 static bool
 polish(LmmWork *w, LmmSlopesPoint *pt, int *iterations)
 {
@@ -251,7 +251,7 @@ polish(LmmWork *w, LmmSlopesPoint *pt, int *iterations)
 		LmmSlopesPoint next;
 
 		model_step(n, pt, INFINITY, &step);
-		if (!step.interior || step.length >= last || step.length == 0)
+		if (!step.interior || step.length > last / 4 || step.length == 0)
 			break;
 		last = step.length;
 		for (int t = 0; t < n; t++)

@@ -1,0 +1,193 @@
+# Stored cohorts and models survive pg_dump and restore, COPY in text and
+# binary, and a change of encoding.
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('dump');
+$node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
+$node->start;
+my $dir = PostgreSQL::Test::Utils::tempdir();
+
+sub create_database
+{
+	my ($name, $encoding) = @_;
+
+	$node->safe_psql('postgres', "CREATE DATABASE $name ENCODING '$encoding' LOCALE 'C' TEMPLATE template0");
+	return;
+}
+
+# The text form of all that is stored, out of a database of any encoding, as
+# UTF-8 bytes.
+sub stored
+{
+	my ($db) = @_;
+
+	return $node->safe_psql($db, q{
+		SET client_encoding = 'UTF8';
+		SELECT what, c::text, m::text FROM kept ORDER BY what COLLATE "C"});
+}
+
+# Is each value the canonical form of itself, and do the copies equal the
+# originals as values of the type?
+sub canonical
+{
+	my ($db) = @_;
+
+	return $node->safe_psql($db, q{
+		SELECT count(*),
+			   bool_and((c::text::sipp.cohort OPERATOR(sipp.=) c) IS NOT FALSE
+						AND sipp.cohort_send(c) IS NOT DISTINCT FROM sipp.cohort_send(c::text::sipp.cohort)),
+			   bool_and((m::text::sipp.model OPERATOR(sipp.=) m) IS NOT FALSE
+						AND sipp.model_send(m) IS NOT DISTINCT FROM sipp.model_send(m::text::sipp.model))
+		FROM kept});
+}
+
+# A database with every kind of cohort and model.  Among the levels are letters
+# whose bytes stand in another order in LATIN9 (the euro before e acute, oe before
+# both) than in UTF-8.
+create_database('source', 'UTF8');
+$node->safe_psql('source', q{
+	SET client_encoding = 'UTF8';
+	CREATE EXTENSION sipp;
+	CREATE TYPE stage AS ENUM ('S6', 'Été', 'S4', 'ß');
+	CREATE TABLE pupil AS
+		SELECT i, i % 23 AS school, sin(i) * 7 + i % 11 AS y, 2000 + i % 7 AS "année", 1 + i % 4 AS w, cos(i) / 3 AS x,
+			   (enum_range(NULL::stage))[1 + i * 7 % 4] AS st,
+			   (ARRAY['é', 'z', 'ß', '€', 'œuvre', 'ÿ', 'zz', '"', '\\', ''])[1 + i * 13 % 10] AS f
+		FROM generate_series(1, 2000) i;
+	CREATE TABLE kept (what text PRIMARY KEY, c sipp.cohort, m sipp.model);
+	INSERT INTO kept SELECT 'school ' || school, sipp.cohort(y, x, st, f, "année") FROM pupil GROUP BY school;
+	INSERT INTO kept SELECT 'weighted ' || school, sipp.weighted_cohort(w / 3.0, y, x, st, f) FROM pupil GROUP BY school;
+	INSERT INTO kept SELECT 'context ' || school, sipp.with_context(sipp.cohort(y, x, st, f), 'x', 'st', 'f') FROM pupil GROUP BY school;
+	INSERT INTO kept SELECT 'national', sipp.merge(c) FROM kept WHERE what LIKE 'context%';
+	INSERT INTO kept SELECT 'relevelled', sipp.relevel(c, 'f', 'ß') FROM kept WHERE what = 'national';
+	INSERT INTO kept SELECT 'rest', sipp.subtract(n.c, s.c) FROM kept n, kept s WHERE n.what = 'national' AND s.what = 'context 7';
+	INSERT INTO kept SELECT 'weighted rest', sipp.subtract(n.c, s.c)
+		FROM (SELECT sipp.merge(c) AS c FROM kept WHERE what LIKE 'weighted%') n, kept s WHERE s.what = 'weighted 7';
+	INSERT INTO kept SELECT 'array', sipp.cohort_array(y, ARRAY[x], ARRAY[f]) FROM pupil;
+	INSERT INTO kept SELECT 'bare', sipp.cohort(y) FROM pupil;
+	INSERT INTO kept SELECT 'empty', sipp.cohort(NULL::float8, x, f) FROM pupil;
+	INSERT INTO kept SELECT 'shapeless', sipp.cohort_array(y, NULL, NULL) FROM pupil;
+	INSERT INTO kept SELECT 'one', sipp.cohort(y, x, f) FROM pupil WHERE i = 3;
+	INSERT INTO kept VALUES ('null', NULL, NULL);
+	INSERT INTO kept SELECT 'model', NULL, sipp.value_added(c) FROM kept WHERE what LIKE 'school%';
+	INSERT INTO kept SELECT 'model of context', NULL, sipp.value_added(c) FROM kept WHERE what LIKE 'context%';
+	INSERT INTO kept SELECT 'weighted model', NULL, sipp.value_added_ml(c) FROM kept WHERE what LIKE 'weighted _%' AND what <> 'weighted rest';
+	INSERT INTO kept SELECT 'slopes', NULL, sipp.value_added(c, 'x') FROM kept WHERE what LIKE 'school%';
+	CREATE INDEX ON kept (c);
+	CREATE INDEX ON kept USING hash (m);
+	CREATE MATERIALIZED VIEW effect AS
+		SELECT k.what, e.* FROM kept k, kept n, LATERAL sipp.effect(k.c, n.m) e WHERE n.what = 'model' AND k.what LIKE 'school%';
+	CREATE MATERIALIZED VIEW by_stage AS SELECT st, sipp.cohort(y, x, f) AS c FROM pupil GROUP BY st;
+});
+my $original = stored('source');
+is(canonical('source'), '83|t|t', 'stored values are canonical');
+
+# what a change of encoding rests on: the letters are really there, in this order
+like($original, qr/\xc3\x89t\xc3\xa9/, 'the dictionaries have letters outside ASCII');
+like($original, qr/"\xc3\xa9".*"\xe2\x82\xac"/, 'in the order of their UTF-8 bytes');
+
+#
+# pg_dump and restore, plain and custom
+#
+$node->run_log([ 'pg_dump', '-f', "$dir/plain.sql", $node->connstr('source') ]);
+create_database('plain', 'UTF8');
+$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$dir/plain.sql", $node->connstr('plain') ],
+	'pg_dump | psql');
+ok(stored('plain') eq $original, 'the same values');
+is(canonical('plain'), '83|t|t', 'still canonical');
+
+# by default pg_dump sets extra_float_digits; ours does not need it
+create_database('custom', 'UTF8');
+$node->command_ok([ 'pg_dump', '-Fc', '--extra-float-digits=-15', '--inserts', '-f', "$dir/custom.dump", $node->connstr('source') ], 'pg_dump -Fc');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr('custom'), "$dir/custom.dump" ], 'pg_restore');
+ok(stored('custom') eq $original, 'the same values');
+
+# materialized views are filled again, under the empty search_path of a dump
+is($node->safe_psql('custom', q{SELECT count(*), sum(sipp.size(c)) FROM by_stage}), '4|2000', 'materialized views are filled');
+is($node->safe_psql('custom', 'SELECT * FROM effect ORDER BY what'), $node->safe_psql('source', 'SELECT * FROM effect ORDER BY what'),
+	'... with the same effects');
+
+# equality across databases, of the type and not of its text
+for my $db ('plain', 'custom')
+{
+	$node->safe_psql('source', "COPY (SELECT what, c, m FROM kept) TO '$dir/for_$db.bin' (FORMAT binary)");
+	is($node->safe_psql($db, qq{
+			CREATE TEMP TABLE other (LIKE kept);
+			COPY other FROM '$dir/for_$db.bin' (FORMAT binary);
+			SELECT count(*), bool_and((k.c OPERATOR(sipp.=) o.c) IS NOT FALSE AND (k.m OPERATOR(sipp.=) o.m) IS NOT FALSE
+									  AND num_nulls(k.c, o.c) <> 1 AND num_nulls(k.m, o.m) <> 1)
+			FROM kept k JOIN other o USING (what)}),
+		'83|t', "$db: COPY BINARY from the source brings equal values");
+}
+
+# the indexes hold
+is($node->safe_psql('plain', q{
+		SET enable_seqscan = off;
+		SELECT count(*) FROM kept a JOIN kept b ON a.c OPERATOR(sipp.=) b.c WHERE a.what <> b.what}),
+	$node->safe_psql('source', q{SELECT count(*) FROM kept a JOIN kept b ON a.c::text = b.c::text WHERE a.what <> b.what}),
+	'the restored index finds what there is');
+
+#
+# Into another encoding and back
+#
+create_database('latin', 'LATIN9');
+$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$dir/plain.sql", $node->connstr('latin') ],
+	'a dump in UTF-8 into a LATIN9 database');
+is($node->safe_psql('latin', 'SELECT canonical FROM (SELECT count(*) AS canonical FROM kept) s'), '83', 'all rows');
+is(canonical('latin'), '83|t|t', 'values are canonical there');
+
+# the same figures: as sets of levels, since levels are sorted by their bytes
+my $sorted = q{
+	SET client_encoding = 'UTF8';
+	SELECT what, d.* FROM kept, sipp.describe(c) d
+	ORDER BY what COLLATE "C", term COLLATE "C", convert_to(level, 'UTF8')};
+is($node->safe_psql('latin', $sorted), $node->safe_psql('source', $sorted), 'the same contents');
+
+like($node->safe_psql('latin', q{SET client_encoding = 'UTF8'; SELECT c FROM kept WHERE what = 'national'}),
+	qr/"\xe2\x82\xac".*"\xc3\xa9"/, 'sorted by the bytes of that encoding');
+
+# merging and fitting go on there, with another reference level where the first
+# one is another; so do predictions from the model that was brought along
+my $fit = q{
+	SELECT schools, pupils, round(school_variance::numeric, 9), round(deviance::numeric, 6), sipp.size(c)
+	FROM (SELECT sipp.merge(c) AS c, sipp.value_added(c) AS m FROM kept WHERE what LIKE 'school%') s, LATERAL sipp.fit_summary(m) f};
+is($node->safe_psql('latin', $fit), $node->safe_psql('source', $fit), 'the same fit');
+my $effects = q{
+	SELECT k.what, round(effect::numeric, 9), round(expected::numeric, 9), reason
+	FROM kept k, kept n, LATERAL sipp.effect(k.c, n.m) e WHERE n.what = 'model' AND k.what LIKE 'school%' ORDER BY 1};
+is($node->safe_psql('latin', $effects), $node->safe_psql('source', $effects), 'the same effects under the old model');
+
+$node->command_ok([ 'pg_dump', '-f', "$dir/latin.sql", $node->connstr('latin') ], 'a dump in LATIN9');
+create_database('back', 'UTF8');
+$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$dir/latin.sql", $node->connstr('back') ],
+	'... back into a UTF-8 database');
+ok(stored('back') eq $original, 'the same values as at first');
+is(canonical('back'), '83|t|t', 'canonical again');
+
+# binary: strings travel in the client's encoding
+$node->safe_psql('source', "SET client_encoding = 'LATIN9'; COPY kept TO '$dir/latin.bin' (FORMAT binary)");
+$node->safe_psql('latin', "TRUNCATE kept; SET client_encoding = 'LATIN9'; COPY kept FROM '$dir/latin.bin' (FORMAT binary)");
+is(canonical('latin'), '83|t|t', 'COPY BINARY in LATIN9 is canonical');
+$node->safe_psql('latin', "SET client_encoding = 'UTF8'; COPY kept TO '$dir/utf8.bin' (FORMAT binary)");
+$node->safe_psql('back', "TRUNCATE kept; COPY kept FROM '$dir/utf8.bin' (FORMAT binary)");
+ok(stored('back') eq $original, 'and back again by COPY BINARY');
+
+# what has no place in the other encoding is an error, not a question mark
+$node->safe_psql('source', q{INSERT INTO kept SELECT 'greek', sipp.cohort(y, 'Ω'::text), NULL FROM pupil});
+my ($ret, $out, $err) = $node->psql('source', "SET client_encoding = 'LATIN9'; COPY kept TO '$dir/greek.bin' (FORMAT binary)");
+like($err, qr/has no equivalent in encoding "LATIN9"/, 'a letter that LATIN9 lacks cannot be sent');
+($ret, $out, $err) = $node->psql('latin', q{SET client_encoding = 'UTF8';
+	SELECT '{"version":1,"rows":0,"dropped":0,"terms":[{"name":"Ω","kind":"number"}]}'::sipp.cohort});
+like($err, qr/has no equivalent in encoding "LATIN9"/, 'nor read');
+($ret, $out, $err) = $node->psql('latin', q{
+	SELECT '{"version":1,"rows":0,"dropped":0,"terms":[{"name":"\\u03a9","kind":"number"}]}'::sipp.cohort});
+isnt($ret, 0, 'however it is spelt');
+
+$node->stop;
+done_testing();
