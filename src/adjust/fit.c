@@ -207,7 +207,7 @@ centre(SippModel *m, FitData *d)
 	for (int k = 1; k <= p; k++)
 	{
 		d->total[k] += d->within[k * w + k];
-		if (sqrt(d->total[k] / m->weight) > 1e-14 * fabs(m->mu[k]))
+		if (!(sqrt(d->total[k] / m->weight) <= 1e-14 * fabs(m->mu[k])))
 			continue;
 		d->total[k] = 0;
 		for (int i = 0; i <= p; i++)
