@@ -4,8 +4,8 @@
  *		what goes with them.
  *
  * Formulas: methods of value-added in the README; Goldstein (2011), Multilevel
- * Statistical Models, ch. 2.  The model is unpacked once per query, a cohort per
- * call into a context that is reset.
+ * Statistical Models, ch. 2.  The model is unpacked once per query; of a cohort
+ * with the same terms and levels as the one before, only the statistics are.
  */
 #include "sipp.h"
 
@@ -51,6 +51,7 @@ typedef struct EffectCall
 	double		quantile;		/* of t at 97.5%, NaN without degrees of freedom */
 	double		df;
 	TupleDesc	desc;			/* of sipp_effect's row */
+	CohortReader reader;
 	MemoryContext scratch;
 } EffectCall;
 
@@ -59,6 +60,7 @@ typedef struct School
 {
 	SippModel  *model;			/* NULL: none given */
 	Cohort	   *cohort;			/* NULL: none given */
+	const FrameMap *map;		/* of the cohort in the model's frame */
 	const char *reason;			/* why there are no figures, or NULL */
 	double		predicted;		/* x'b about the national mean of the outcome */
 	double		attainment;		/* y about it */
@@ -74,6 +76,7 @@ effect_call(FunctionCallInfo fcinfo)
 	if (call == NULL)
 	{
 		call = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(EffectCall));
+		cohort_reader_init(&call->reader, fcinfo->flinfo->fn_mcxt);
 		call->scratch = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "sipp effect",
 											  ALLOCSET_DEFAULT_SIZES);
 		fcinfo->flinfo->fn_extra = call;
@@ -93,7 +96,7 @@ school_prepare(FunctionCallInfo fcinfo, EffectCall *call, School *s)
 
 	memset(s, 0, sizeof(School));
 	if (!PG_ARGISNULL(0))
-		c = s->cohort = cohort_getarg(PG_GETARG_DATUM(0));
+		c = s->cohort = cohort_read(&call->reader, PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(0)));
 	if (!PG_ARGISNULL(1))
 		m = s->model = model_cached(&call->model, fcinfo->flinfo->fn_mcxt, PG_GETARG_DATUM(1));
 
@@ -115,14 +118,22 @@ school_prepare(FunctionCallInfo fcinfo, EffectCall *call, School *s)
 		call->df = model_df(m);
 		call->quantile = isnan(call->df) ? NAN : dist_t_quantile(0.975, call->df);
 		call->loads = call->model.loads;
+		call->reader.map = NULL;	/* of a frame that is gone */
 	}
-	s->reason = frame_project(m->frame, c, call->mean);
+	if (c->rows == 0)
+		s->reason = "no pupil has all covariates";
+	else
+	{
+		s->map = cohort_reader_map(&call->reader, m->frame);
+		s->reason = frame_map_reason(s->map);
+	}
 	if (s->reason != NULL)
 		return;
+	frame_project(s->map, c, call->mean);
 	for (int k = 1; k <= m->p; k++)
 		call->mean[k] -= m->mu[k];
 	if (m->q > 1)
-		frame_rows(m->frame, c, m->q - 1, m->zcol + 1, call->zs);
+		frame_rows(s->map, c, m->q - 1, m->zcol + 1, call->zs);
 
 	s->attainment = call->mean[m->p];
 	for (int k = 0; k < m->p; k++)
@@ -215,7 +226,7 @@ sipp_effect(PG_FUNCTION_ARGS)
 					v[k] = -m->b[k];
 				v[m->p] = 1;
 				put_float(values, nulls, E_RESIDUAL_SD,
-						  sqrt(Max(frame_quadratic(m->frame, c, v), 0) / (c->rows - 1)));
+						  sqrt(Max(frame_quadratic(s.map, c, v), 0) / (c->rows - 1)));
 			}
 		}
 	}

@@ -2,9 +2,8 @@
  * fit.c
  *		From cohorts to a fitted two-level model.
  *
- * Each cohort is unpacked twice in a context of its own: once for the union of
- * the dictionaries, once for its means and cross-products in the columns of that
- * union.  The arithmetic of the fit is src/num/lmm.h's.
+ * Each cohort is read twice: once for the union of the dictionaries, once for its
+ * means and cross-products in the columns of that union.  The arithmetic of the fit is src/num/lmm.h's.
  */
 #include "sipp.h"
 
@@ -42,19 +41,17 @@ fit_interrupt(void)
  * complete rows out of the input.
  */
 static void
-build_frame(FitInput *in, SippModel *m, FitData *d, MemoryContext scratch)
+build_frame(FitInput *in, SippModel *m, FitData *d, CohortReader *reader)
 {
-	MemoryContext fitcxt = CurrentMemoryContext;
 	int64		kept = 0;
+	uint64		seen = 0;		/* shape already in the frame */
 
 	for (int64 i = 0; i < in->ncohort; i++)
 	{
 		Cohort	   *c;
 
 		CHECK_FOR_INTERRUPTS();
-		MemoryContextSwitchTo(scratch);
-		c = cohort_unpack(in->cohort[i]);
-		MemoryContextSwitchTo(fitcxt);
+		c = cohort_read(reader, in->cohort[i]);
 		m->dropped += c->dropped;
 		if (c->rows == 0)
 			m->empty++;
@@ -65,11 +62,11 @@ build_frame(FitInput *in, SippModel *m, FitData *d, MemoryContext scratch)
 			d->sum_log_w += c->sum_log_w;
 			if (m->frame == NULL)
 				m->frame = frame_begin(c);
-			else
+			else if (reader->shapes != seen)
 				frame_add(m->frame, c);
+			seen = reader->shapes;
 			in->cohort[kept++] = in->cohort[i];
 		}
-		MemoryContextReset(scratch);
 	}
 	in->ncohort = kept;
 	if (kept < 2)
@@ -140,7 +137,7 @@ resolve_slopes(const FitInput *in, SippModel *m)
 
 /* Means, cross-products and slope rows of every cohort. */
 static void
-load_cohorts(const FitInput *in, const SippModel *m, FitData *d, MemoryContext scratch)
+load_cohorts(const FitInput *in, const SippModel *m, FitData *d, CohortReader *reader)
 {
 	MemoryContext fitcxt = CurrentMemoryContext;
 	size_t		w = (size_t) m->p + 1;
@@ -153,24 +150,22 @@ load_cohorts(const FitInput *in, const SippModel *m, FitData *d, MemoryContext s
 	memset(d->within, 0, sizeof(double) * w * w);
 	if (nz > 0)
 		d->zs = MemoryContextAllocHuge(fitcxt, sizeof(double) * d->J * nz * w);
-	MemoryContextSwitchTo(scratch);
 	for (int j = 0; j < d->J; j++)
 	{
 		Cohort	   *c;
-		char	   *reason;
+		const FrameMap *map;
 
 		CHECK_FOR_INTERRUPTS();
-		c = cohort_unpack(in->cohort[j]);
+		c = cohort_read(reader, in->cohort[j]);
+		map = cohort_reader_map(reader, m->frame);
+		if (frame_map_reason(map) != NULL)
+			elog(ERROR, "%s: %s", in->function, frame_map_reason(map));
 		d->n[j] = c->weight;
-		reason = frame_project(m->frame, c, d->mean + j * w);
-		if (reason != NULL)
-			elog(ERROR, "%s: %s", in->function, reason);
-		frame_accumulate(m->frame, c, d->within);
+		frame_project(map, c, d->mean + j * w);
+		frame_accumulate(map, c, d->within);
 		if (nz > 0)
-			frame_rows(m->frame, c, (int) nz, m->zcol + 1, d->zs + j * nz * w);
-		MemoryContextReset(scratch);
+			frame_rows(map, c, (int) nz, m->zcol + 1, d->zs + j * nz * w);
 	}
-	MemoryContextSwitchTo(fitcxt);
 }
 
 /*
@@ -351,14 +346,13 @@ fit_model(FitInput *in)
 	void	   *workspace;
 	size_t		size;
 	double	   *contrast;
-	MemoryContext scratch;
+	CohortReader reader;
 
 	memset(&d, 0, sizeof(d));
 	memset(&fit, 0, sizeof(fit));
-	scratch = AllocSetContextCreate(CurrentMemoryContext, "sipp.value_added cohort",
-									ALLOCSET_DEFAULT_SIZES);
+	cohort_reader_init(&reader, CurrentMemoryContext);
 	m->reml = in->reml;
-	build_frame(in, m, &d, scratch);
+	build_frame(in, m, &d, &reader);
 	m->p = m->frame->p;
 	if (m->p > SIPP_MAX_COLUMNS)
 		ereport(ERROR,
@@ -369,7 +363,7 @@ fit_model(FitInput *in)
 				 errhint("Group rare levels of the factors, or leave a covariate out with sipp.subset.")));
 	model_allocate(m);
 	resolve_slopes(in, m);
-	load_cohorts(in, m, &d, scratch);
+	load_cohorts(in, m, &d, &reader);
 	centre(m, &d);
 	m->outcome_ss = d.total[m->p];
 

@@ -20,6 +20,7 @@ typedef enum CodecMode
 {
 	CODEC_PACK,					/* struct to stored bytes */
 	CODEC_UNPACK,				/* stored bytes to struct */
+	CODEC_RESUME,				/* the same, from a point after the last string */
 	CODEC_SEND,					/* struct to wire: strings in the client's encoding */
 	CODEC_RECV					/* wire to struct */
 } CodecMode;
@@ -42,7 +43,8 @@ extern void codec_write_begin(Codec *x, CodecMode mode, const char *type,
 							  StringInfo buf);
 extern void codec_read_end(Codec *x);	/* error unless all was read */
 
-#define codec_reading(x) ((x)->mode == CODEC_UNPACK || (x)->mode == CODEC_RECV)
+#define codec_reading(x) \
+	((x)->mode == CODEC_UNPACK || (x)->mode == CODEC_RESUME || (x)->mode == CODEC_RECV)
 
 extern void codec_u8(Codec *x, uint8 *v);
 extern void codec_bool(Codec *x, bool *v);

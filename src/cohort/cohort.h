@@ -122,24 +122,47 @@ extern void frame_finish(SippFrame *f); /* sort, choose references, number the c
 										 * for a frame made by hand of stored terms */
 
 /*
- * Means of a cohort in the frame's columns: mean[p+1] = (1, x.., y).  Terms are
- * matched by name, extra ones are dropped.  Returns NULL, or a palloc'd reason
- * (cohort lacks term "x"; level "y" of term "x" is unknown to the model; ...),
- * in which case mean is not to be used.
+ * Where a cohort's columns stand in a frame.  Terms are matched by name, extra
+ * ones are dropped.  A cohort that does not fit has a reason (it lacks term "x";
+ * level "y" of term "x" is unknown to the model; ...) and the functions below
+ * are not to be called for it.
  */
-extern char *frame_project(const SippFrame *f, const Cohort *c, double *mean);
+typedef struct FrameMap FrameMap;
 
-/* within[p+1][p+1] += centred cross-products of the cohort; same matching */
-extern void frame_accumulate(const SippFrame *f, const Cohort *c, double *within);
+extern FrameMap *frame_map(const SippFrame *f, const Cohort *c);
+extern const char *frame_map_reason(const FrameMap *m); /* NULL: it fits */
+extern bool frame_map_lasts(const FrameMap *m); /* for all cohorts of these terms and levels */
+
+/* mean[p+1] = means of (1, x.., y) */
+extern void frame_project(const FrameMap *m, const Cohort *c, double *mean);
+
+/* within[p+1][p+1] += centred cross-products */
+extern void frame_accumulate(const FrameMap *m, const Cohort *c, double *within);
 
 /* out[n][p+1] = rows cols[0..n-1] (numbers, levels, not the intercept) of them */
-extern void frame_rows(const SippFrame *f, const Cohort *c,
+extern void frame_rows(const FrameMap *m, const Cohort *c,
 					   int n, const int *cols, double *out);
 
 /* v' S v, S the cohort's centred cross-products, v[p+1] */
-extern double frame_quadratic(const SippFrame *f, const Cohort *c, const double *v);
+extern double frame_quadratic(const FrameMap *m, const Cohort *c, const double *v);
 
 /* column of a term (and level; NULL: a number or a two-level factor), or -1 */
 extern int	frame_column(const SippFrame *f, const char *term, const char *level);
+
+/* Reads many cohorts one after another (pack.c). */
+typedef struct CohortReader
+{
+	MemoryContext cxt;			/* holds all of the following */
+	char	   *shape;			/* bytes of the terms of the cohort last read */
+	size_t		shape_len;
+	Cohort	   *cohort;
+	uint64		shapes;			/* changes with the shape */
+	const SippFrame *frame;		/* that map is for */
+	FrameMap   *map;			/* NULL: not made; forget it when the frame is freed */
+} CohortReader;
+
+extern void cohort_reader_init(CohortReader *r, MemoryContext parent);
+extern Cohort *cohort_read(CohortReader *r, struct varlena *datum);
+extern const FrameMap *cohort_reader_map(CohortReader *r, const SippFrame *f);
 
 #endif							/* SIPP_COHORT_H */

@@ -173,20 +173,40 @@ typedef struct Place
 	int			nlocal;			/* levels of that factor */
 } Place;
 
-/*
- * The places of a cohort's columns; returns a reason instead if it does not fit.
- * A level that the frame's own reference stands for has no place.
- */
-static char *
-find_places(const SippFrame *f, const Cohort *c, Place *place, int *nplace)
+struct FrameMap
 {
+	const SippFrame *frame;
+	char	   *reason;			/* why the cohort does not fit, or NULL */
+	bool		lasts;			/* follows from the terms and levels alone */
+	int			n;
+	Place		place[FLEXIBLE_ARRAY_MEMBER];
+};
+
+/* A cohort that does not fit. */
+static FrameMap *
+misfit(FrameMap *m, char *reason)
+{
+	m->reason = reason;
+	return m;
+}
+
+/*
+ * Match a cohort's columns with the frame's: see cohort.h.  A level that the
+ * frame's own reference stands for has no place.
+ */
+FrameMap *
+frame_map(const SippFrame *f, const Cohort *c)
+{
+	FrameMap   *m = palloc(offsetof(FrameMap, place) + sizeof(Place) * (c->nnum + c->nlevel + 1));
+	Place	   *place = m->place;
 	int			n = 0;
 
-	if (c->shapeless || c->rows == 0)
-		return pstrdup("no pupil has all covariates");
+	m->frame = f;
+	m->reason = NULL;
+	m->lasts = true;
 	if (c->weighted != f->weighted)
-		return pstrdup(c->weighted ? "the cohort is weighted, the model is not"
-					   : "the model is weighted, the cohort is not");
+		return misfit(m, pstrdup(c->weighted ? "the cohort is weighted, the model is not"
+								 : "the model is weighted, the cohort is not"));
 	for (int i = 0; i < f->nterm; i++)
 	{
 		const SippTerm *t = &f->term[i];
@@ -194,10 +214,10 @@ find_places(const SippFrame *f, const Cohort *c, Place *place, int *nplace)
 		int			k = 0;
 
 		if (s == NULL)
-			return psprintf("the cohort lacks term \"%s\"", t->name);
+			return misfit(m, psprintf("the cohort lacks term \"%s\"", t->name));
 		if (s->kind != t->kind || s->context != t->context)
-			return psprintf("term \"%s\" is %s in the cohort and %s in the model", t->name,
-							kind_name(s->kind), kind_name(t->kind));
+			return misfit(m, psprintf("term \"%s\" is %s in the cohort and %s in the model",
+									  t->name, kind_name(s->kind), kind_name(t->kind)));
 		if (t->kind == SIPP_NUMBER)
 		{
 			place[n].col = t->first;
@@ -211,10 +231,12 @@ find_places(const SippFrame *f, const Cohort *c, Place *place, int *nplace)
 
 			if (at < 0)
 			{
+				/* a share of zero is no pupil, but the next cohort's may be one */
+				m->lasts = t->kind != SIPP_SHARES;
 				if (t->kind == SIPP_SHARES && c->mean[s->first + l] == 0)
 					continue;
-				return psprintf("level \"%s\" of term \"%s\" is unknown to the model",
-								s->label[l], t->name);
+				return misfit(m, psprintf("level \"%s\" of term \"%s\" is unknown to the model",
+										  s->label[l], t->name));
 			}
 			place[n].col = level_column(f, i, at);
 			if (place[n].col < 0)
@@ -234,36 +256,36 @@ find_places(const SippFrame *f, const Cohort *c, Place *place, int *nplace)
 	}
 	place[n].col = f->p;
 	place[n].num = 0;
-	n++;
-	*nplace = n;
-	return NULL;
+	m->n = n + 1;
+	return m;
 }
 
-/* Room for the places of any cohort that fits. */
-static Place *
-make_places(const Cohort *c)
+/* Why the cohort does not fit, or NULL. */
+const char *
+frame_map_reason(const FrameMap *m)
 {
-	return palloc(sizeof(Place) * (c->nnum + c->nlevel + 1));
+	return m->reason;
+}
+
+/* Does it hold for every cohort of the same terms and levels? */
+bool
+frame_map_lasts(const FrameMap *m)
+{
+	return m->lasts;
 }
 
 /* Means of a cohort in the frame's columns: see cohort.h. */
-char *
-frame_project(const SippFrame *f, const Cohort *c, double *mean)
+void
+frame_project(const FrameMap *m, const Cohort *c, double *mean)
 {
-	Place	   *place = make_places(c);
-	int			n;
-	char	   *reason = find_places(f, c, place, &n);
-
-	if (reason == NULL)
+	memset(mean, 0, sizeof(double) * (m->frame->p + 1));
+	mean[0] = 1;
+	for (int i = 0; i < m->n; i++)
 	{
-		memset(mean, 0, sizeof(double) * (f->p + 1));
-		mean[0] = 1;
-		for (int i = 0; i < n; i++)
-			mean[place[i].col] = place[i].num >= 0 ? c->mean[place[i].num]
-				: c->level_weight[place[i].level] / c->weight;
+		const Place *at = &m->place[i];
+
+		mean[at->col] = at->num >= 0 ? c->mean[at->num] : c->level_weight[at->level] / c->weight;
 	}
-	pfree(place);
-	return reason;
 }
 
 /*
@@ -296,17 +318,14 @@ cross_product(const Cohort *c, const Place *a, const Place *b)
 	return both - c->level_weight[a->level] * (c->level_weight[b->level] / c->weight);
 }
 
-/* within += centred cross-products of a cohort that fits: see cohort.h. */
+/* within += centred cross-products of a cohort: see cohort.h. */
 void
-frame_accumulate(const SippFrame *f, const Cohort *c, double *within)
+frame_accumulate(const FrameMap *m, const Cohort *c, double *within)
 {
-	Place	   *place = make_places(c);
-	size_t		stride = f->p + 1;
-	int			n;
+	const Place *place = m->place;
+	size_t		stride = m->frame->p + 1;
 
-	if (find_places(f, c, place, &n) != NULL)
-		elog(ERROR, "cohort does not fit its frame");
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < m->n; i++)
 		for (int j = 0; j <= i; j++)
 		{
 			double		v = cross_product(c, &place[i], &place[j]);
@@ -315,50 +334,42 @@ frame_accumulate(const SippFrame *f, const Cohort *c, double *within)
 			if (i != j)
 				within[place[j].col * stride + place[i].col] += v;
 		}
-	pfree(place);
 }
 
 /* v' S v without the p x p matrix: see cohort.h. */
 double
-frame_quadratic(const SippFrame *f, const Cohort *c, const double *v)
+frame_quadratic(const FrameMap *m, const Cohort *c, const double *v)
 {
-	Place	   *place = make_places(c);
+	const Place *place = m->place;
 	double		sum = 0;
-	int			n;
 
-	if (find_places(f, c, place, &n) != NULL)
-		elog(ERROR, "cohort does not fit its frame");
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < m->n; i++)
 	{
+		double		vi = v[place[i].col];
 		double		row = 0;
 
-		if (v[place[i].col] == 0)
+		if (vi == 0)
 			continue;
 		for (int j = 0; j < i; j++)
 			row += v[place[j].col] * cross_product(c, &place[i], &place[j]);
-		sum += v[place[i].col] * (2 * row + v[place[i].col] * cross_product(c, &place[i], &place[i]));
+		sum += vi * (2 * row + vi * cross_product(c, &place[i], &place[i]));
 	}
-	pfree(place);
 	return sum;
 }
 
 /* Some rows of the cross-products: see cohort.h. */
 void
-frame_rows(const SippFrame *f, const Cohort *c, int n, const int *cols, double *out)
+frame_rows(const FrameMap *m, const Cohort *c, int n, const int *cols, double *out)
 {
-	Place	   *place = make_places(c);
-	size_t		stride = f->p + 1;
-	int			np;
+	const Place *place = m->place;
+	size_t		stride = m->frame->p + 1;
 
-	if (find_places(f, c, place, &np) != NULL)
-		elog(ERROR, "cohort does not fit its frame");
 	memset(out, 0, sizeof(double) * n * stride);
 	for (int k = 0; k < n; k++)
-		for (int i = 0; i < np; i++)
+		for (int i = 0; i < m->n; i++)
 			if (place[i].col == cols[k])
-				for (int j = 0; j < np; j++)
+				for (int j = 0; j < m->n; j++)
 					out[k * stride + place[j].col] = cross_product(c, &place[i], &place[j]);
-	pfree(place);
 }
 
 /* Column of a term and level, or -1: see cohort.h. */

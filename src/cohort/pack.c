@@ -13,6 +13,7 @@
 #include <math.h>
 
 #include "libpq/pqformat.h"
+#include "utils/memutils.h"
 
 #include "cohort/algebra.h"
 #include "cohort/codec.h"
@@ -45,19 +46,23 @@ derive_first_levels(Cohort *c)
 	}
 }
 
-/* The layout, in all four directions. */
+/*
+ * The first part of the layout, in all four directions: version, flags, terms
+ * with their dictionaries.  When reading, makes the cohort.
+ */
 static Cohort *
-cohort_walk(Codec *x, Cohort *c)
+walk_shape(Codec *x, Cohort *c)
 {
-	Cohort		head;
 	uint8		version = COHORT_VERSION;
 	uint8		flags = 0;
+	int			nterm = 0;
+	SippTerm   *term = NULL;
 
-	memset(&head, 0, sizeof(head));
 	if (c != NULL)
 	{
-		head = *c;
 		flags = (c->weighted ? COHORT_WEIGHTED : 0) | (c->shapeless ? COHORT_SHAPELESS : 0);
+		nterm = c->nterm;
+		term = c->term;
 	}
 	codec_u8(x, &version);
 	if (version != COHORT_VERSION)
@@ -72,19 +77,28 @@ cohort_walk(Codec *x, Cohort *c)
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 				 errmsg("invalid binary representation of type sipp.cohort"),
 				 errdetail("Unknown flags %x.", flags)));
-	codec_terms(x, &head.nterm, &head.term);
-	codec_count(x, &head.rows);
-	codec_count(x, &head.dropped);
+	codec_terms(x, &nterm, &term);
 	if (codec_reading(x))
 	{
-		c = cohort_make(head.nterm, head.term, (flags & COHORT_WEIGHTED) != 0);
+		c = cohort_make(nterm, term, (flags & COHORT_WEIGHTED) != 0);
 		c->shapeless = (flags & COHORT_SHAPELESS) != 0;
-		c->rows = head.rows;
-		c->dropped = head.dropped;
-		c->weight = (double) head.rows;
+	}
+	return c;
+}
+
+/* The rest of the layout: every statistic.  When reading, overwrites all of them. */
+static void
+walk_statistics(Codec *x, Cohort *c)
+{
+	codec_count(x, &c->rows);
+	codec_count(x, &c->dropped);
+	if (codec_reading(x))
+	{
+		c->weight = (double) c->rows;
+		c->sum_log_w = 0;
 	}
 	if (c->rows == 0)
-		return c;
+		return;
 
 	if (c->weighted)
 	{
@@ -131,6 +145,14 @@ cohort_walk(Codec *x, Cohort *c)
 				cell[i] = (double) k;
 			}
 	}
+}
+
+/* The whole layout. */
+static Cohort *
+cohort_walk(Codec *x, Cohort *c)
+{
+	c = walk_shape(x, c);
+	walk_statistics(x, c);
 	return c;
 }
 
@@ -172,6 +194,82 @@ Cohort *
 cohort_getarg(Datum d)
 {
 	return cohort_unpack(PG_DETOAST_DATUM_PACKED(d));
+}
+
+/* A reader whose memory lives in parent. */
+void
+cohort_reader_init(CohortReader *r, MemoryContext parent)
+{
+	memset(r, 0, sizeof(CohortReader));
+	r->cxt = AllocSetContextCreate(parent, "sipp cohort reader", ALLOCSET_SMALL_SIZES);
+}
+
+/*
+ * Unpack one of many cohorts, which is valid until the next.  Schools mostly
+ * have the same terms and levels: where the bytes of the shape are those of the
+ * cohort before, only the statistics are read, into the same arrays.
+ */
+Cohort *
+cohort_read(CohortReader *r, struct varlena *datum)
+{
+	const char *data = VARDATA_ANY(datum);
+	size_t		len = VARSIZE_ANY_EXHDR(datum);
+	MemoryContext old;
+	Codec		x;
+
+	if (r->cohort != NULL && r->shape_len > 0 && len >= r->shape_len &&
+		memcmp(data, r->shape, r->shape_len) == 0)
+	{
+		Cohort	   *c = r->cohort;
+
+		r->cohort = NULL;		/* in case of an error half-way */
+		codec_read_begin(&x, CODEC_RESUME, "sipp.cohort", data, len);
+		x.pos = r->shape_len;
+		walk_statistics(&x, c);
+		codec_read_end(&x);
+		return r->cohort = c;
+	}
+
+	MemoryContextReset(r->cxt);
+	r->cohort = NULL;
+	r->map = NULL;
+	r->shapes++;
+	old = MemoryContextSwitchTo(r->cxt);
+	if (len > 0 && *(uint8 *) data == WORK_FORM)
+	{
+		r->shape_len = 0;
+		r->cohort = cohort_unpack(datum);
+	}
+	else
+	{
+		Cohort	   *c;
+
+		codec_read_begin(&x, CODEC_UNPACK, "sipp.cohort", data, len);
+		c = walk_shape(&x, NULL);
+		r->shape_len = x.pos;
+		r->shape = palloc(r->shape_len);
+		memcpy(r->shape, data, r->shape_len);
+		walk_statistics(&x, c);
+		codec_read_end(&x);
+		r->cohort = c;
+	}
+	MemoryContextSwitchTo(old);
+	return r->cohort;
+}
+
+/* How the cohort last read fits a frame; worked out once for each shape. */
+const FrameMap *
+cohort_reader_map(CohortReader *r, const SippFrame *f)
+{
+	if (r->map == NULL || r->frame != f || !frame_map_lasts(r->map))
+	{
+		MemoryContext old = MemoryContextSwitchTo(r->cxt);
+
+		r->map = frame_map(f, r->cohort);
+		r->frame = f;
+		MemoryContextSwitchTo(old);
+	}
+	return r->map;
 }
 
 /* The error of sums that left the range of float8 though the values were finite. */
