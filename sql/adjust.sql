@@ -658,5 +658,54 @@ WHERE pronamespace = 'sipp'::regnamespace AND d.description IS NULL;
 SELECT attrelid::regclass, attname FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid
 WHERE relnamespace = 'sipp'::regnamespace AND relkind = 'c' AND col_description(attrelid, attnum) IS NULL;
 
+-- a group's error has the schools' own parts and the coefficients' shared one
+-- a group of one is that school, whatever the model
+SELECT what, count(*) AS schools,
+	   max(abs(g.effect - e.effect)) < 1e-12 * max(abs(e.effect)) AS effects,
+	   max(abs(g.std_error / e.std_error - 1)) < 1e-12 AS std_errors
+FROM (SELECT 'intercept' AS what, sipp.value_added(cohort) AS m FROM school_cohort
+	  UNION ALL
+	  SELECT 'slope', sipp.value_added(cohort, 'prior') FROM school_cohort) x,
+	 school_cohort c,
+	 LATERAL sipp.effect(c.cohort, m) e,
+	 LATERAL (SELECT (sipp.group_effect(one, model)).* FROM (SELECT c.cohort AS one, x.m AS model) v) g
+GROUP BY what ORDER BY what;
+-- in closed form: equal schools, no covariate, so that var(mean of k) is
+-- s2u (1 - R) / k + R^2 (s2u + s2 / n) / schools
+WITH c AS (
+	SELECT s, sipp.cohort(sin(s * 12.9898) * 3 + cos(s * 78.233 + i * 37.719) * 5) AS cohort
+	FROM generate_series(1, 24) s, generate_series(1, 15) i GROUP BY s
+), m AS (
+	SELECT sipp.value_added(cohort) AS m FROM c
+), g AS (
+	SELECT k, sipp.group_effect(cohort, m) AS g
+	FROM c, m, generate_series(1, 24) k WHERE s <= k GROUP BY k
+)
+SELECT count(*) AS groups,
+	   max(abs((g).std_error ^ 2 / (v * (1 - r) / k + r ^ 2 * (v + w / 15) / 24) - 1)) < 1e-10 AS as_in_closed_form,
+	   max(abs((g).std_error / sqrt(v * (1 - r) / k) - 1)) > 1 AS far_from_independent
+FROM g, (SELECT school_variance AS v, pupil_variance AS w,
+				school_variance * 15 / (school_variance * 15 + pupil_variance) AS r
+		 FROM m, LATERAL sipp.fit_summary(m) f) f;
+-- what cannot be placed is counted; one model a group
+SELECT g.schools, g.left_out, g.effect IS NOT NULL AS effect
+FROM (SELECT sipp.group_effect(CASE WHEN school > 3 THEN sipp.subset(cohort) WHEN school > 1 THEN cohort END, m) AS r
+	  FROM school_cohort, (SELECT sipp.value_added(cohort) AS m FROM school_cohort) x WHERE school <= 5) y,
+	 LATERAL (SELECT (y.r).*) g;
+SELECT sipp.group_effect(cohort, m)
+FROM school_cohort, (SELECT sipp.value_added(cohort) AS m FROM school_cohort UNION ALL
+					 SELECT sipp.value_added_ml(cohort) FROM school_cohort) x;
+-- models whose terms have one name but are not one covariate
+SELECT sipp.compare(a, b)
+FROM (SELECT sipp.value_added_ml(sipp.rename(sipp.subset(cohort, 'prior'), 'x1')) AS a FROM school_cohort) x,
+	 (SELECT sipp.value_added_ml(sipp.rename(sipp.subset(cohort, 'prior', 'year'), 'x2', 'x1')) AS b FROM school_cohort) y;
+-- context before merging is another model, and says so
+SELECT f.notice
+FROM (SELECT sipp.value_added(c) AS m
+	  FROM (SELECT school, sipp.merge(sipp.with_context(c, 'prior')) AS c
+			FROM (SELECT school, i % 2, sipp.cohort(y, prior) AS c
+				  FROM (SELECT *, row_number() OVER (PARTITION BY school ORDER BY prior) AS i FROM pupil) p
+				  GROUP BY 1, 2) c GROUP BY school) c) x, LATERAL sipp.fit_summary(m) f;
+
 SET client_min_messages = warning;
 DROP SCHEMA adjust_test CASCADE;

@@ -91,7 +91,7 @@ SELECT fails($$SELECT sipp.with_context(sipp.rename(c, repeat('x', 255), 'b', 'c
 SELECT fails($$SELECT sipp.mean(c, 'nosuch') FROM one$$);
 SELECT fails($$SELECT sipp.mean(c, 'txt') FROM one$$);
 SELECT fails($$SELECT sipp.mean(c, 'r8', 'a') FROM one$$);
-SELECT fails($$SELECT sipp.mean(c, NULL, 'a') FROM one$$);
+SELECT fails($$SELECT sipp.mean(c, 'no such term') FROM one$$);
 -- cohorts that do not go together: both are named
 SELECT fails($$SELECT sipp.add(c, w) FROM one$$);
 SELECT fails($$SELECT sipp.subtract(w, c) FROM one$$);

@@ -8,7 +8,6 @@
  *	modelio.c	its text and binary forms
  *	effect.c	one school under a model
  *	group.c		groups of schools
- *	rows.c		filling result rows
  *	report.c	coefficients, tests, summary, school-level covariance
  *	predict.c	the fixed part for one pupil
  *	compare.c	two models
@@ -17,6 +16,7 @@
 #define SIPP_ADJUST_H
 
 #include "cohort/cohort.h"
+#include "cohort/rows.h"
 #include "num/lmm.h"
 
 #include "funcapi.h"
@@ -106,6 +106,7 @@ typedef struct FitInput
 {
 	const char *function;		/* for messages */
 	bool		reml;
+	int64		nulls;			/* cohorts that were NULL */
 	int64		ncohort;
 	struct varlena **cohort;	/* [ncohort] packed, in the order to fit them in;
 								 * the empty ones are taken out of it */
@@ -114,17 +115,11 @@ typedef struct FitInput
 } FitInput;
 
 extern SippModel *fit_model(FitInput *in);
+extern void fit_interrupt(void);
 
 /* report.c */
 extern double wald_chisq(const SippModel *m, int n, const int *col);
 extern double model_aic(const SippModel *m);
 extern int	model_parameters(const SippModel *m);
-
-/* rows.c: helpers for results */
-extern TupleDesc result_desc(FunctionCallInfo fcinfo);
-extern void put_float(Datum *values, bool *nulls, int i, double v);
-extern void put_text(Datum *values, bool *nulls, int i, const char *s);
-extern Datum row_datum(TupleDesc desc, int n, const Datum *values, const bool *nulls);
-extern void put_row(ReturnSetInfo *rsinfo, int n, const Datum *values, const bool *nulls);
 
 #endif							/* SIPP_ADJUST_H */

@@ -167,7 +167,7 @@ CREATE AGGREGATE sipp.value_added_ml(cohort sipp.cohort, VARIADIC slopes text[])
 );
 
 COMMENT ON AGGREGATE sipp.value_added(sipp.cohort) IS
-'The national model: what attainment is to be expected of pupils, and how much schools differ beyond that. Two levels, random intercept, restricted maximum likelihood (REML). One input row is one school: merge its years first. The model is the same to the last bit whatever the order of the rows. Works OVER (PARTITION BY ...). NULL cohorts are ignored, cohorts without a complete row counted; NULL of no cohort at all';
+'The national model: what attainment is to be expected of pupils, and how much schools differ beyond that. Two levels, random intercept, restricted maximum likelihood (REML). One input row is one school: merge its years first. The model is the same to the last bit whatever the order of the rows. Works OVER (PARTITION BY ...). NULL cohorts and cohorts without a complete row are counted as empty schools; NULL of no cohort at all';
 COMMENT ON AGGREGATE sipp.value_added(sipp.cohort, text[]) IS
 'sipp.value_added with random slopes: the terms named, up to four columns, may matter more in one school than in another. Effects are then those at the national means of these terms';
 COMMENT ON AGGREGATE sipp.value_added_ml(sipp.cohort) IS
@@ -203,20 +203,20 @@ COMMENT ON COLUMN sipp.school_effect.expected IS 'mean outcome that the model ex
 COMMENT ON COLUMN sipp.school_effect.raw_effect IS 'attainment less expected, in the outcome''s units; of a small school mostly chance';
 COMMENT ON COLUMN sipp.school_effect.effect IS 'what the school adds: raw_effect shrunken by its reliability, in the outcome''s units';
 COMMENT ON COLUMN sipp.school_effect.reliability IS 'share of the variance of raw_effect that is the school''s own and not its pupils'' chance, 0 to 1';
-COMMENT ON COLUMN sipp.school_effect.std_error IS 'comparative standard error of effect: for intervals and comparisons; counts that the coefficients are estimated';
+COMMENT ON COLUMN sipp.school_effect.std_error IS 'comparative standard error of effect: for intervals and comparisons; counts that the coefficients are estimated; NULL, like the other two, of a singular fit, where it would be a false zero';
 COMMENT ON COLUMN sipp.school_effect.conditional_se IS 'standard error of effect with the coefficients taken as known: for pairing; lme4''s condVar';
 COMMENT ON COLUMN sipp.school_effect.diagnostic_se IS 'standard deviation of effect itself over replications: for residual plots and outliers';
 COMMENT ON COLUMN sipp.school_effect.ci_low IS 'lower limit of the 95% interval: effect less t times std_error, t with schools - p_between degrees of freedom (p_between: columns constant within every school)';
 COMMENT ON COLUMN sipp.school_effect.ci_high IS 'upper limit of the 95% interval';
 COMMENT ON COLUMN sipp.school_effect.p_above IS 'probability that the school''s true effect is above zero, given the data: by t of effect / std_error';
 COMMENT ON COLUMN sipp.school_effect.adjusted_attainment IS 'the national mean (over pupils) plus effect: attainment if the intake were the nation''s, in the outcome''s units';
-COMMENT ON COLUMN sipp.school_effect.residual_sd IS 'standard deviation of pupils about their expected outcomes within the school, in the outcome''s units; NULL below two pupils';
+COMMENT ON COLUMN sipp.school_effect.residual_sd IS 'standard deviation of pupils about their expected outcomes within the school, in the outcome''s units (with weights: of a pupil of weight 1); NULL below two pupils';
 COMMENT ON COLUMN sipp.school_effect.reason IS 'why figures are missing, or NULL';
 
 CREATE FUNCTION sipp.effect(cohort sipp.cohort, model sipp.model, in_model boolean DEFAULT true) RETURNS sipp.school_effect
 	AS 'MODULE_PATHNAME', 'sipp_effect' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50;
 COMMENT ON FUNCTION sipp.effect(sipp.cohort, sipp.model, boolean) IS
-'A school''s effect under a model, with everything needed to judge it; always one row. in_model => false: the cohort was not among those fitted (a new school, last year''s model), so that its effect varies more (diagnostic_se). A cohort without a term of the model, or with a level it has not seen, gets NULL figures and a reason; terms that the model does not have are ignored. Write FROM schools s, LATERAL sipp.effect(s.cohort, m.model) e';
+'A school''s effect under a model, with everything needed to judge it; always one row. in_model => false: the cohort was not among those fitted (a new school, last year''s model), so that its effect varies more (diagnostic_se); std_error then is that of a prediction. A cohort without a term of the model, or with a level it has not seen, gets NULL figures and a reason; terms that the model does not have are ignored. Write FROM schools s, LATERAL sipp.effect(s.cohort, m.model) e';
 
 CREATE TYPE sipp.slope_effect AS (
 	term text,
@@ -251,7 +251,7 @@ COMMENT ON TYPE sipp.group_estimate IS 'Result of sipp.group_effect. Store its c
 COMMENT ON COLUMN sipp.group_estimate.schools IS 'schools with an effect and a standard error';
 COMMENT ON COLUMN sipp.group_estimate.left_out IS 'rows without';
 COMMENT ON COLUMN sipp.group_estimate.effect IS 'mean of the effects, each school counting once';
-COMMENT ON COLUMN sipp.group_estimate.std_error IS 'standard error of that mean';
+COMMENT ON COLUMN sipp.group_estimate.std_error IS 'standard error of that mean; NULL of a singular fit';
 
 CREATE FUNCTION sipp.group_effect_accum(state float8[], effect float8, std_error float8) RETURNS float8[]
 	AS 'MODULE_PATHNAME', 'sipp_group_effect_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
@@ -268,7 +268,21 @@ CREATE AGGREGATE sipp.group_effect(effect float8, std_error float8) (
 	COMBINEFUNC = sipp.group_effect_combine, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE sipp.group_effect(float8, float8) IS
-'The mean effect of a group of schools, as of an authority, with its standard error: use effect and std_error of sipp.effect. The schools'' errors are taken as independent; they share the coefficients, so that groups with an unusual intake have a slightly larger error than stated';
+'The mean effect of a group of schools with its standard error, from effect and std_error of sipp.effect, the schools'' errors taken as independent. That is right for a group beside the nation''s other schools; against zero it is too small, the more the larger the group, since all schools lean on the same coefficients: use sipp.group_effect(cohort, model)';
+
+CREATE FUNCTION sipp.group_effect_accum(state internal, cohort sipp.cohort, model sipp.model) RETURNS internal
+	AS 'MODULE_PATHNAME', 'sipp_group_effect_cohort_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50;
+CREATE FUNCTION sipp.group_effect_final(internal) RETURNS sipp.group_estimate
+	AS 'MODULE_PATHNAME', 'sipp_group_effect_cohort_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION sipp.group_effect_accum(internal, sipp.cohort, sipp.model) IS 'Transition of sipp.group_effect(cohort, model)';
+COMMENT ON FUNCTION sipp.group_effect_final(internal) IS 'Final function of sipp.group_effect(cohort, model)';
+CREATE AGGREGATE sipp.group_effect(cohort sipp.cohort, model sipp.model) (
+	SFUNC = sipp.group_effect_accum, STYPE = internal, SSPACE = 4096,
+	FINALFUNC = sipp.group_effect_final, FINALFUNC_MODIFY = READ_ONLY,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE sipp.group_effect(sipp.cohort, sipp.model) IS
+'The mean effect of a group of schools of the model, as of an authority, each school counting once, with its standard error: the schools'' own errors and the error of the coefficients that they share. Schools that cannot be placed are counted in left_out';
 
 -- what a model says
 
@@ -341,7 +355,7 @@ CREATE TYPE sipp.fit AS (
 );
 COMMENT ON TYPE sipp.fit IS 'Summary of a model, the row of sipp.fit_summary. Store its columns, not the composite';
 COMMENT ON COLUMN sipp.fit.schools IS 'schools fitted';
-COMMENT ON COLUMN sipp.fit.empty_schools IS 'cohorts left out because none of their rows is complete';
+COMMENT ON COLUMN sipp.fit.empty_schools IS 'cohorts left out because they are NULL or none of their rows is complete';
 COMMENT ON COLUMN sipp.fit.pupils IS 'pupils with an outcome and all covariates';
 COMMENT ON COLUMN sipp.fit.dropped IS 'rows left out because something was NULL';
 COMMENT ON COLUMN sipp.fit.method IS 'REML or ML';
@@ -349,7 +363,7 @@ COMMENT ON COLUMN sipp.fit.school_variance IS 'variance of schools'' effects, in
 COMMENT ON COLUMN sipp.fit.school_variance_low IS 'lower limit of its 95% profile-likelihood interval; NULL with random slopes';
 COMMENT ON COLUMN sipp.fit.school_variance_high IS 'upper limit';
 COMMENT ON COLUMN sipp.fit.pupil_variance IS 'variance of pupils within schools about what is expected of them (of a pupil of weight 1)';
-COMMENT ON COLUMN sipp.fit.icc IS 'intraclass correlation: school_variance as a share of both variances, 0 to 1';
+COMMENT ON COLUMN sipp.fit.icc IS 'intraclass correlation: school_variance as a share of both variances, 0 to 1; with weights it depends on their scale, being that of pupils of weight 1';
 COMMENT ON COLUMN sipp.fit.icc_low IS 'lower limit of its 95% profile-likelihood interval; NULL with random slopes';
 COMMENT ON COLUMN sipp.fit.icc_high IS 'upper limit';
 COMMENT ON COLUMN sipp.fit.deviance IS '-2 log likelihood, restricted if REML';

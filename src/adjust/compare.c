@@ -89,6 +89,13 @@ same_evidence(const SippModel *a, const SippModel *b)
 	double		yb = b->mu[b->p];
 	double		size = sqrt(a->outcome_ss / a->weight) + fabs(ya);
 
+	/* a covariate of one name that is not the same covariate */
+	for (int k = 1; k < a->p; k++)
+		for (int l = 1; l < b->p; l++)
+			if (strcmp(model_column_label(a->frame, k), model_column_label(b->frame, l)) == 0 &&
+				!about_equal(a->mu[k], b->mu[l], fabs(a->mu[k]) + fabs(b->mu[l])))
+				return false;
+
 	return a->schools == b->schools && a->pupils == b->pupils &&
 		a->frame->weighted == b->frame->weighted &&
 		about_equal(a->weight, b->weight, a->weight) &&
@@ -103,7 +110,7 @@ check_comparable(const SippModel *a, const SippModel *b)
 	if (!same_evidence(a, b))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("sipp.compare: the models were not fitted to the same pupils and outcome"),
+				 errmsg("sipp.compare: the models were not fitted to the same pupils, outcome and covariates"),
 				 errdetail("One has %lld pupils in %lld schools with a mean outcome of %g, the other %lld in %lld with %g.",
 						   (long long) a->pupils, (long long) a->schools, a->mu[a->p],
 						   (long long) b->pupils, (long long) b->schools, b->mu[b->p]),
@@ -161,8 +168,17 @@ sipp_compare(PG_FUNCTION_ARGS)
 	df = model_parameters(large) - model_parameters(small);
 	slopes = large->q - small->q;
 	chi2 = small->deviance - large->deviance;
-	if (chi2 < 0)
-		chi2 = 0;				/* the larger model cannot fit worse but by rounding */
+
+	/* the larger model cannot fit worse, nor the same one otherwise, but by rounding */
+	if (chi2 < -1e-6 * (1 + 1e-3 * fabs(large->deviance)) ||
+		(df == 0 && chi2 > 1e-6 * (1 + 1e-3 * fabs(large->deviance))))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("sipp.compare: the models were not fitted to the same covariates"),
+				 errdetail("Their terms have the same names, but the deviances %g and %g contradict that.",
+						   small->deviance, large->deviance),
+				 errhint("Name the terms apart with sipp.rename, and fit both from the same cohorts.")));
+	chi2 = Max(chi2, 0);
 
 	if (df == 0)
 		note = "the models have the same parameters";

@@ -13,7 +13,7 @@
 
 #include "utils/memutils.h"
 
-#include "adjust/adjust.h"
+#include "adjust/effect.h"
 #include "num/dist.h"
 
 PG_FUNCTION_INFO_V1(sipp_effect);
@@ -41,34 +41,8 @@ enum
 	E_COLUMNS
 };
 
-/* What a call keeps for the length of a query. */
-typedef struct EffectCall
-{
-	ModelCache	model;
-	uint64		loads;			/* of the model that the arrays are for */
-	double	   *mean;			/* [p+1] */
-	double	   *zs;				/* [q-1][p+1] */
-	double		quantile;		/* of t at 97.5%, NaN without degrees of freedom */
-	double		df;
-	TupleDesc	desc;			/* of sipp_effect's row */
-	CohortReader reader;
-	MemoryContext scratch;
-} EffectCall;
-
-/* One school, as far as it can be told. */
-typedef struct School
-{
-	SippModel  *model;			/* NULL: none given */
-	Cohort	   *cohort;			/* NULL: none given */
-	const FrameMap *map;		/* of the cohort in the model's frame */
-	const char *reason;			/* why there are no figures, or NULL */
-	double		predicted;		/* x'b about the national mean of the outcome */
-	double		attainment;		/* y about it */
-	LmmEffect	effect;
-} School;
-
 /* The call's memory, made on its first use. */
-static EffectCall *
+EffectCall *
 effect_call(FunctionCallInfo fcinfo)
 {
 	EffectCall *call = fcinfo->flinfo->fn_extra;
@@ -85,27 +59,27 @@ effect_call(FunctionCallInfo fcinfo)
 }
 
 /*
- * Figures of the school in arguments (cohort, model, in_model).  Runs in the
- * call's scratch context; NULLs and misfits give a reason, not an error.
+ * Figures of the school in arguments arg (cohort) and arg + 1 (model).  Runs in
+ * the call's scratch context; NULLs and misfits give a reason, not an error.
  */
-static void
-school_prepare(FunctionCallInfo fcinfo, EffectCall *call, School *s)
+void
+school_prepare(FunctionCallInfo fcinfo, EffectCall *call, int arg, bool in_fit, School *s)
 {
 	SippModel  *m = NULL;
 	Cohort	   *c = NULL;
 
 	memset(s, 0, sizeof(School));
-	if (!PG_ARGISNULL(0))
-		c = s->cohort = cohort_read(&call->reader, PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(0)));
-	if (!PG_ARGISNULL(1))
-		m = s->model = model_cached(&call->model, fcinfo->flinfo->fn_mcxt, PG_GETARG_DATUM(1));
+	if (!PG_ARGISNULL(arg))
+		c = s->cohort = cohort_read(&call->reader,
+									PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(arg)));
+	if (!PG_ARGISNULL(arg + 1))
+		m = s->model = model_cached(&call->model, fcinfo->flinfo->fn_mcxt,
+									PG_GETARG_DATUM(arg + 1));
 
 	if (m == NULL)
 		s->reason = "no model";
 	else if (c == NULL)
 		s->reason = "no cohort";
-	else if (PG_ARGISNULL(2))
-		s->reason = "in_model is null";
 	if (s->reason != NULL)
 		return;
 
@@ -121,7 +95,7 @@ school_prepare(FunctionCallInfo fcinfo, EffectCall *call, School *s)
 		call->reader.map = NULL;	/* of a frame that is gone */
 	}
 	if (c->rows == 0)
-		s->reason = "no pupil has all covariates";
+		s->reason = "no pupil has the outcome and all covariates";
 	else
 	{
 		s->map = cohort_reader_map(&call->reader, m->frame);
@@ -139,7 +113,16 @@ school_prepare(FunctionCallInfo fcinfo, EffectCall *call, School *s)
 	for (int k = 0; k < m->p; k++)
 		s->predicted += m->b[k] * call->mean[k];
 	lmm_effect(m->p, m->q, m->zcol, m->b, m->V, m->sigma2, m->Lambda, c->weight,
-			   call->mean, m->q > 1 ? call->zs : NULL, PG_GETARG_BOOL(2), &s->effect);
+			   call->mean, m->q > 1 ? call->zs : NULL, in_fit, &s->effect);
+}
+
+/* The same for arguments (cohort, model, in_model). */
+static void
+school_arguments(FunctionCallInfo fcinfo, EffectCall *call, School *s)
+{
+	school_prepare(fcinfo, call, 0, !PG_ARGISNULL(2) && PG_GETARG_BOOL(2), s);
+	if (s->reason == NULL && PG_ARGISNULL(2))
+		s->reason = "in_model is null";
 }
 
 /*
@@ -156,10 +139,10 @@ sipp_effect(PG_FUNCTION_ARGS)
 	const char *reason;
 
 	if (call->desc == NULL)
-		call->desc = result_desc(fcinfo);
+		call->desc = make_result_desc(fcinfo);
 	MemoryContextReset(call->scratch);
 	old = MemoryContextSwitchTo(call->scratch);
-	school_prepare(fcinfo, call, &s);
+	school_arguments(fcinfo, call, &s);
 	reason = s.reason;
 
 	memset(nulls, true, sizeof(nulls));
@@ -189,9 +172,13 @@ sipp_effect(PG_FUNCTION_ARGS)
 			put_float(values, nulls, E_EXPECTED, national + s.predicted);
 			put_float(values, nulls, E_RAW_EFFECT, raw);
 			put_float(values, nulls, E_EFFECT, e->u[0]);
-			put_float(values, nulls, E_STD_ERROR, se);
-			put_float(values, nulls, E_CONDITIONAL_SE, sqrt(Max(e->conditional[0], 0)));
-			put_float(values, nulls, E_DIAGNOSTIC_SE, sqrt(Max(e->diagnostic[0], 0)));
+			/* of a singular fit they would be zero, which reads as certainty */
+			if (m->D[0] > 0)
+			{
+				put_float(values, nulls, E_STD_ERROR, se);
+				put_float(values, nulls, E_CONDITIONAL_SE, sqrt(Max(e->conditional[0], 0)));
+				put_float(values, nulls, E_DIAGNOSTIC_SE, sqrt(Max(e->diagnostic[0], 0)));
+			}
 			put_float(values, nulls, E_ADJUSTED_ATTAINMENT, national + e->u[0]);
 
 			/* the share of the variance that the school's pupils reveal */
@@ -264,7 +251,7 @@ sipp_slope_effects(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	MemoryContextReset(call->scratch);
 	old = MemoryContextSwitchTo(call->scratch);
-	school_prepare(fcinfo, call, &s);
+	school_arguments(fcinfo, call, &s);
 	m = s.model;
 	if (m != NULL)
 	{

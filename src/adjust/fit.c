@@ -30,7 +30,8 @@ typedef struct FitData
 	double		sum_log_w;
 } FitData;
 
-static void
+/* For long loops in src/num. */
+void
 fit_interrupt(void)
 {
 	CHECK_FOR_INTERRUPTS();
@@ -53,6 +54,10 @@ build_frame(FitInput *in, SippModel *m, FitData *d, CohortReader *reader)
 		CHECK_FOR_INTERRUPTS();
 		c = cohort_read(reader, in->cohort[i]);
 		m->dropped += c->dropped;
+		if (m->pupils + c->rows > SIPP_MAX_ROWS || m->dropped > SIPP_MAX_ROWS)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("%s: more than 2^53 pupils", in->function)));
 		if (c->rows == 0)
 			m->empty++;
 		else
@@ -69,6 +74,7 @@ build_frame(FitInput *in, SippModel *m, FitData *d, CohortReader *reader)
 		}
 	}
 	in->ncohort = kept;
+	m->empty += in->nulls;
 	if (kept < 2)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
@@ -77,10 +83,10 @@ build_frame(FitInput *in, SippModel *m, FitData *d, CohortReader *reader)
 						   (long long) kept, (long long) m->empty),
 				 errhint("Each cohort must be one school. Where groups of schools are fitted "
 						 "apart, leave out the groups with a single school.")));
-	if (kept > PG_INT32_MAX || m->pupils > SIPP_MAX_ROWS || m->dropped > SIPP_MAX_ROWS)
+	if (kept > PG_INT32_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("%s: too many schools or pupils", in->function),
+				 errmsg("%s: too many schools", in->function),
 				 errhint("Fit parts of them, as by sector.")));
 	frame_finish(m->frame);
 	m->schools = kept;
@@ -144,6 +150,11 @@ load_cohorts(const FitInput *in, const SippModel *m, FitData *d, CohortReader *r
 	size_t		nz = m->q - 1;
 
 	d->J = (int) in->ncohort;
+	if (lmm_workspace(d->J, m->p, m->q) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("%s: the problem is too large", in->function),
+				 errhint("Leave covariates out with sipp.subset.")));
 	d->n = MemoryContextAllocHuge(fitcxt, sizeof(double) * d->J);
 	d->mean = MemoryContextAllocHuge(fitcxt, sizeof(double) * d->J * w);
 	d->within = MemoryContextAllocHuge(fitcxt, sizeof(double) * w * w);
@@ -185,22 +196,32 @@ centre(SippModel *m, FitData *d)
 		double	   *shift = palloc0(sizeof(double) * w);
 
 		for (int j = 0; j < d->J; j++)
+		{
+			CHECK_FOR_INTERRUPTS();
 			for (int k = 1; k <= p; k++)
 				shift[k] += d->mean[j * w + k] * (d->n[j] / m->weight);
+		}
 		for (int k = 1; k <= p; k++)
 			m->mu[k] += shift[k];
 		for (int j = 0; j < d->J; j++)
+		{
+			CHECK_FOR_INTERRUPTS();
 			for (int k = 1; k <= p; k++)
 				d->mean[j * w + k] -= shift[k];
+		}
 		pfree(shift);
 	}
 
 	d->total = palloc0(sizeof(double) * w);
 	for (int j = 0; j < d->J; j++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		for (int k = 1; k <= p; k++)
 			d->total[k] += d->n[j] * d->mean[j * w + k] * d->mean[j * w + k];
+	}
 	for (int k = 1; k <= p; k++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		d->total[k] += d->within[k * w + k];
 		if (!(sqrt(d->total[k] / m->weight) <= 1e-14 * fabs(m->mu[k])))
 			continue;
@@ -253,7 +274,7 @@ fit_error(const FitInput *in, const SippModel *m, LmmStatus status)
 			ereport(ERROR,
 					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 					 errmsg("%s: sums of squares are out of range", in->function),
-					 errhint("Enter the outcome and covariates in larger units.")));
+					 errhint("Enter the outcome and covariates in units in which they spread by about 1.")));
 			break;
 		case LMM_NOT_CONVERGED:
 			ereport(ERROR,
@@ -273,9 +294,12 @@ remark(StringInfo s)
 		appendStringInfoString(s, "; ");
 }
 
-/* What a reader of the model should know, or NULL. */
+/*
+ * What a reader of the model should know, or NULL; loose: a context term that
+ * varies within schools.
+ */
 static char *
-fit_notice(const SippModel *m)
+fit_notice(const SippModel *m, const char *loose)
 {
 	const SippFrame *f = m->frame;
 	StringInfoData s;
@@ -319,15 +343,21 @@ fit_notice(const SippModel *m)
 							 f->term[t].name, f->term[t].reference,
 							 f->term[t].label[f->refidx[t]]);
 		}
+	if (loose != NULL)
+	{
+		remark(&s);
+		appendStringInfo(&s, "context term %s differs within schools: merge a school's cohorts first, then apply sipp.with_context",
+						 loose);
+	}
 	if (m->empty > 0)
 	{
 		remark(&s);
-		appendStringInfo(&s, "cohorts left out because no row is complete: %lld",
+		appendStringInfo(&s, "cohorts left out because they are NULL or no row is complete: %lld",
 						 (long long) m->empty);
 	}
 	if (s.len == 0)
 		return NULL;
-	s.data[pg_mbcliplen(s.data, s.len, MODEL_MAX_NOTICE)] = '\0';
+	s.data[pg_mbcharcliplen(s.data, s.len, MODEL_MAX_NOTICE)] = '\0';
 	return s.data;
 }
 
@@ -346,6 +376,7 @@ fit_model(FitInput *in)
 	void	   *workspace;
 	size_t		size;
 	double	   *contrast;
+	const char *loose = NULL;
 	CohortReader reader;
 
 	memset(&d, 0, sizeof(d));
@@ -366,6 +397,14 @@ fit_model(FitInput *in)
 	load_cohorts(in, m, &d, &reader);
 	centre(m, &d);
 	m->outcome_ss = d.total[m->p];
+	for (int k = 1; k <= m->p; k++)
+	{
+		double		spread = d.total[k] / m->weight;
+
+		/* far from 1, products of products leave the range of float8 */
+		if (spread > 0 && !(spread > 1e-100 && spread < 1e100))
+			fit_error(in, m, LMM_NOT_FINITE);
+	}
 
 	memset(&prob, 0, sizeof(prob));
 	prob.J = d.J;
@@ -381,11 +420,6 @@ fit_model(FitInput *in)
 	prob.reml = in->reml;
 	prob.interrupt = fit_interrupt;
 	size = lmm_workspace(prob.J, prob.p, prob.q);
-	if (size == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("%s: the problem is too large", in->function),
-				 errhint("Leave covariates out with sipp.subset.")));
 	workspace = MemoryContextAllocHuge(CurrentMemoryContext, size);
 	fit_error(in, m, lmm_fit(&prob, &fit, workspace));
 
@@ -412,6 +446,8 @@ fit_model(FitInput *in)
 					fit.V[(size_t) k * m->p + j];
 		if (k == 0 || d.within[(size_t) k * (m->p + 1) + k] <= 1e-12 * d.total[k])
 			m->between++;
+		else if (m->frame->term[m->frame->col_term[k]].context && loose == NULL)
+			loose = model_column_term(m->frame, k);
 	}
 	model_derive(m);
 
@@ -444,7 +480,7 @@ fit_model(FitInput *in)
 			m->df[k] = NAN;
 	}
 
-	m->notice = fit_notice(m);
+	m->notice = fit_notice(m, loose);
 
 	/* from here on the reference is the level in use, whatever sorts first elsewhere */
 	for (int t = 0; t < m->frame->nterm; t++)

@@ -7,8 +7,9 @@
  * aggregate's context, and 16 bytes a cohort to sort by.  Memory is therefore at
  * most the cohorts' bytes, plus 1/8 and a chunk of slack, plus 48 bytes a cohort
  * (while the array of those doubles).  The final function adds, while it fits J
- * schools with p columns and q random terms, 24 bytes a cohort to sort them, 16 J
- * (p + 1) q bytes of means, and a few matrices of p * p.
+ * schools with p columns and q random terms, about 100 bytes a cohort, 16 J
+ * (p + 1) q bytes of means, and matrices of p * p: about a dozen for a random
+ * intercept, 40 with four slopes, that is .6 and 2 GB at SIPP_MAX_COLUMNS.
  *
  * Rows come in any order, and a parallel plan cuts them anywhere.  The fit sorts
  * them by a hash of their bytes, then by the bytes, so that its sums run in one
@@ -41,6 +42,7 @@ typedef struct CohortBag
 	MemoryContext cxt;			/* the aggregate's */
 	ArrayType  *slopes;			/* NULL: an aggregate without this argument */
 	int64		count;
+	int64		nulls;			/* NULL cohorts */
 	int64		room;
 	BagItem    *item;
 	size_t		bytes;			/* of all cohorts */
@@ -127,11 +129,11 @@ bag_slopes(CohortBag *g, ArrayType *slopes)
 		if (ARR_NDIM(slopes) > 1)
 			ereport(ERROR,
 					(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-					 errmsg("sipp.value_added: slopes must be a one-dimensional array")));
+					 errmsg("argument \"slopes\" of sipp.value_added must be a one-dimensional array")));
 		if (array_contains_nulls(slopes))
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("sipp.value_added: slopes must not contain nulls")));
+					 errmsg("argument \"slopes\" of sipp.value_added must not contain nulls")));
 		g->slopes = MemoryContextAlloc(g->cxt, VARSIZE(slopes));
 		memcpy(g->slopes, slopes, VARSIZE(slopes));
 	}
@@ -139,7 +141,7 @@ bag_slopes(CohortBag *g, ArrayType *slopes)
 			 memcmp(g->slopes, slopes, VARSIZE(slopes)) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("sipp.value_added: slopes must be the same in every row"),
+				 errmsg("argument \"slopes\" of sipp.value_added must be the same in every row"),
 				 errhint("Write the names of the terms as constants.")));
 }
 
@@ -157,10 +159,12 @@ sipp_value_added_accum(PG_FUNCTION_ARGS)
 		if (PG_ARGISNULL(2))
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("sipp.value_added: slopes must not be null")));
+					 errmsg("argument \"slopes\" of sipp.value_added must not be null")));
 		bag_slopes(g, PG_GETARG_ARRAYTYPE_P(2));
 	}
-	if (!PG_ARGISNULL(1))
+	if (PG_ARGISNULL(1))
+		g->nulls++;
+	else
 	{
 		struct varlena *v = PG_GETARG_VARLENA_PP(1);
 
@@ -192,6 +196,7 @@ sipp_value_added_combine(PG_FUNCTION_ARGS)
 		a = bag_make(cxt);
 	if (b->slopes != NULL)
 		bag_slopes(a, b->slopes);
+	a->nulls += b->nulls;
 	for (int64 i = 0; i < b->count; i++)
 		bag_add(a, VARDATA(b->item[i].cohort), VARSIZE(b->item[i].cohort) - VARHDRSZ);
 	PG_RETURN_POINTER(a);
@@ -217,6 +222,7 @@ sipp_value_added_serialize(PG_FUNCTION_ARGS)
 				 errhint("Set max_parallel_workers_per_gather to 0 for this query.")));
 	pq_begintypsend(&buf);
 	pq_sendint64(&buf, g->count);
+	pq_sendint64(&buf, g->nulls);
 	pq_sendint32(&buf, (uint32) slopes);
 	if (slopes > 0)
 		pq_sendbytes(&buf, (char *) g->slopes, (int) slopes);
@@ -242,6 +248,7 @@ sipp_value_added_deserialize(PG_FUNCTION_ARGS)
 	buf.len = buf.maxlen = (int) VARSIZE_ANY_EXHDR(bytes);
 	buf.cursor = 0;
 	count = pq_getmsgint64(&buf);
+	g->nulls = pq_getmsgint64(&buf);
 	slopes = pq_getmsgint(&buf, 4);
 	if (slopes > 0)
 	{
@@ -313,6 +320,7 @@ gather_fit(FunctionCallInfo fcinfo, bool reml)
 	in.function = reml ? "sipp.value_added" : "sipp.value_added_ml";
 	in.reml = reml;
 	in.ncohort = g->count;
+	in.nulls = g->nulls;
 	in.cohort = MemoryContextAllocHuge(cxt, sizeof(struct varlena *) * g->count);
 	for (int64 i = 0; i < g->count; i++)
 		in.cohort[i] = item[i].cohort;

@@ -1,10 +1,12 @@
 /*
  * group.c
- *		The aggregate sipp.group_effect: the mean effect of a group of schools.
+ *		The aggregates sipp.group_effect: the mean effect of a group of schools.
  *
- * Its state is float8[4], a real type: schools, rows left out, mean effect, sum
- * of squared standard errors.  The mean is a running one, merged as by Chan,
- * Golub, LeVeque (1983).
+ * From cohorts and their model, with the schools' shared error: all effects lean
+ * on the same estimated coefficients.  From effects and standard errors alone,
+ * as if the errors were independent; that state is float8[4], a real type:
+ * schools, rows left out, mean effect, sum of squared standard errors.  The mean
+ * is a running one, merged as by Chan, Golub, LeVeque (1983).
  */
 #include "sipp.h"
 
@@ -13,13 +15,34 @@
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 
-#include "adjust/adjust.h"
+#include "adjust/effect.h"
 
 #define GROUP_STATE 4
 
 PG_FUNCTION_INFO_V1(sipp_group_effect_accum);
 PG_FUNCTION_INFO_V1(sipp_group_effect_combine);
 PG_FUNCTION_INFO_V1(sipp_group_effect_final);
+PG_FUNCTION_INFO_V1(sipp_group_effect_cohort_accum);
+PG_FUNCTION_INFO_V1(sipp_group_effect_cohort_final);
+
+/*
+ * State of the aggregate over cohorts.  The error of a school's effect is its
+ * own part, of variance conditional, less g'(b_hat - b) with g = H Z'X the
+ * school's leverage on the coefficients; over a group the g add up before they
+ * meet the covariance of b_hat.
+ */
+typedef struct GroupSum
+{
+	int64		schools;
+	int64		left_out;
+	int			p;				/* 0: no school yet */
+	bool		singular;
+	double		sum;			/* of effects */
+	double		conditional;	/* of conditional variances */
+	double	   *leverage;		/* [p] sum of g */
+	double	   *V;				/* [p][p] the model's, which must be one */
+	uint64		loads;			/* of the cached model that was last found the same */
+} GroupSum;
 
 /* The numbers of a state, checked: it may come from anywhere. */
 static double *
@@ -40,6 +63,16 @@ group_state(ArrayType *a)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid state of sipp.group_effect")));
 	return v;
+}
+
+/* The error of finite figures whose sums are not. */
+static void
+group_overflow(const double *v)
+{
+	if (!isfinite(v[2]) || !isfinite(v[3]))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("value out of range: a sum in sipp.group_effect overflows")));
 }
 
 /* A state to write to: in place inside of an aggregate, else a copy. */
@@ -87,6 +120,7 @@ sipp_group_effect_accum(PG_FUNCTION_ARGS)
 	v[0]++;
 	v[2] += (effect - v[2]) / v[0];
 	v[3] += se * se;
+	group_overflow(v);
 	PG_RETURN_ARRAYTYPE_P(state);
 }
 
@@ -106,6 +140,7 @@ sipp_group_effect_combine(PG_FUNCTION_ARGS)
 	a[0] = n;
 	a[1] += b[1];
 	a[3] += b[3];
+	group_overflow(a);
 	PG_RETURN_ARRAYTYPE_P(state);
 }
 
@@ -123,5 +158,102 @@ sipp_group_effect_final(PG_FUNCTION_ARGS)
 	values[1] = Int64GetDatum((int64) v[1]);
 	put_float(values, nulls, 2, v[0] > 0 ? v[2] : NAN);
 	put_float(values, nulls, 3, v[0] > 0 ? sqrt(v[3]) / v[0] : NAN);
+	PG_RETURN_DATUM(row_datum(result_desc(fcinfo), 4, values, nulls));
+}
+
+/*
+ * sipp_group_effect_cohort_accum(internal, cohort, model): transition.
+ */
+Datum
+sipp_group_effect_cohort_accum(PG_FUNCTION_ARGS)
+{
+	MemoryContext cxt;
+	MemoryContext old;
+	EffectCall *call;
+	GroupSum *g;
+	School		s;
+
+	if (!AggCheckCallContext(fcinfo, &cxt))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("sipp.group_effect can only be called as an aggregate")));
+	g = PG_ARGISNULL(0) ? MemoryContextAllocZero(cxt, sizeof(GroupSum))
+		: (GroupSum *) PG_GETARG_POINTER(0);
+	call = effect_call(fcinfo);
+	MemoryContextReset(call->scratch);
+	old = MemoryContextSwitchTo(call->scratch);
+	school_prepare(fcinfo, call, 1, true, &s);
+	MemoryContextSwitchTo(old);
+	if (s.reason != NULL || !isfinite(s.effect.u[0]) || !isfinite(s.effect.comparative[0]))
+		g->left_out++;
+	else
+	{
+		const SippModel *m = s.model;
+		size_t		p = m->p;
+
+		if (g->p == 0)
+		{
+			g->p = m->p;
+			g->leverage = MemoryContextAllocZero(cxt, sizeof(double) * p);
+			g->V = MemoryContextAllocHuge(cxt, sizeof(double) * p * p);
+			memcpy(g->V, m->V, sizeof(double) * p * p);
+			g->loads = call->loads;
+		}
+		if (g->loads != call->loads)
+		{
+			if (g->p != m->p || memcmp(g->V, m->V, sizeof(double) * p * p) != 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("argument \"model\" of sipp.group_effect must be the same in every row of a group")));
+			g->loads = call->loads;
+		}
+		g->schools++;
+		g->sum += s.effect.u[0];
+		g->conditional += Max(s.effect.conditional[0], 0);
+		g->singular = m->D[0] == 0;
+		for (int a = 0; a < m->q; a++)
+		{
+			double		h = s.effect.conditional[a] / m->sigma2;
+			double		nz = s.cohort->weight * call->mean[m->zcol[a]];
+
+			for (size_t l = 0; l < p; l++)
+				g->leverage[l] += h * (nz * call->mean[l] +
+									   (a > 0 ? call->zs[(a - 1) * (p + 1) + l] : 0));
+		}
+	}
+	PG_RETURN_POINTER(g);
+}
+
+/*
+ * sipp_group_effect_cohort_final(internal): schools, left_out, effect, std_error.
+ */
+Datum
+sipp_group_effect_cohort_final(PG_FUNCTION_ARGS)
+{
+	GroupSum *g;
+	double		shared = 0;
+	Datum		values[4];
+	bool		nulls[4] = {false, false, false, false};
+
+	if (!AggCheckCallContext(fcinfo, NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("sipp.group_effect can only be called as an aggregate")));
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	g = (GroupSum *) PG_GETARG_POINTER(0);
+	for (size_t i = 0; i < (size_t) g->p; i++)
+	{
+		double		row = 0;
+
+		for (size_t k = 0; k < (size_t) g->p; k++)
+			row += g->V[i * g->p + k] * g->leverage[k];
+		shared += g->leverage[i] * row;
+	}
+	values[0] = Int64GetDatum(g->schools);
+	values[1] = Int64GetDatum(g->left_out);
+	put_float(values, nulls, 2, g->schools > 0 ? g->sum / g->schools : NAN);
+	put_float(values, nulls, 3, g->schools > 0 && !g->singular
+			  ? sqrt(g->conditional + Max(shared, 0)) / g->schools : NAN);
 	PG_RETURN_DATUM(row_datum(result_desc(fcinfo), 4, values, nulls));
 }

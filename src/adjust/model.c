@@ -10,6 +10,7 @@
 
 #include <math.h>
 
+#include "mb/pg_wchar.h"
 #include "adjust/adjust.h"
 #include "adjust/modelwalk.h"
 #include "cohort/algebra.h"
@@ -417,8 +418,8 @@ model_settle(SippModel *m)
 				model_bad("A limit of an interval is negative.");
 		}
 	}
-	if (m->notice != NULL && strlen(m->notice) > MODEL_MAX_NOTICE)
-		model_bad("The notice is longer than %d bytes.", MODEL_MAX_NOTICE);
+	if (m->notice != NULL && pg_mbstrlen(m->notice) > MODEL_MAX_NOTICE)
+		model_bad("The notice is longer than %d characters.", MODEL_MAX_NOTICE);
 	model_sort(m);
 }
 

@@ -9,7 +9,7 @@
 #include "cohort/codec.h"
 
 #define MODEL_VERSION 1
-#define MODEL_MAX_NOTICE 8191	/* bytes */
+#define MODEL_MAX_NOTICE 4000	/* characters: bytes change with the encoding */
 
 extern SippModel *model_receive(const char *data, size_t len);
 extern void model_write(CodecMode mode, StringInfo buf, SippModel *m);

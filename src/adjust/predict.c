@@ -230,7 +230,7 @@ sipp_expected(PG_FUNCTION_ARGS)
 }
 
 /* The error of a JSON value of the wrong kind. */
-static void
+pg_noreturn static void
 json_mismatch(const SippTerm *term, const char *need)
 {
 	ereport(ERROR,
@@ -259,6 +259,8 @@ shares_part(const SippModel *m, int t, const JsonbValue *v, double *y)
 	JsonbValue	key;
 	JsonbValue	share;
 	JsonbIteratorToken tok;
+	double		sum = 0;
+	bool		reference = false;
 
 	if (v->type != jbvBinary || !JsonContainerIsObject(v->val.binary.data))
 		json_mismatch(term, "an object of level and share");
@@ -275,11 +277,18 @@ shares_part(const SippModel *m, int t, const JsonbValue *v, double *y)
 		if (!isfinite(x))
 			json_mismatch(term, "finite shares");
 		level = find_level(term, key.val.string.val, key.val.string.len);
+		sum += x;
+		if (level >= 0 && level == m->frame->refidx[t])
+			reference = true;
 		if (level >= 0)
 			*y += x * level_coefficient(m, t, level);
 		else if (x != 0)
 			return false;
 	}
+
+	/* the reference level's share is what the others leave, if it is given */
+	if (reference && fabs(sum - 1) > 1e-6)
+		json_mismatch(term, psprintf("shares that add up to 1, not %g", sum));
 	return true;
 }
 

@@ -60,7 +60,7 @@ wald_chisq(const SippModel *m, int n, const int *col)
 				m->V[(size_t) col[i] * m->p + col[j]] / (sqrt(vi) * sqrt(vj));
 		}
 	}
-	if (linalg_chol(n, A, A))
+	if (linalg_chol_large(n, A, A, fit_interrupt))
 	{
 		linalg_solve_lower(n, A, x);
 		chi2 = linalg_dot(n, x, x);

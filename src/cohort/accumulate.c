@@ -142,7 +142,7 @@ make_call(FunctionCallInfo fcinfo, bool weighted)
 }
 
 /* The error of a number that is none. */
-static void
+pg_noreturn static void
 not_finite(const char *func, const char *name, double v)
 {
 	ereport(ERROR,
@@ -153,7 +153,7 @@ not_finite(const char *func, const char *name, double v)
 }
 
 /* The error of a weight that is none. */
-static void
+pg_noreturn static void
 bad_weight(const char *func, double w)
 {
 	ereport(ERROR,
@@ -247,6 +247,10 @@ accumulate(FunctionCallInfo fcinfo, bool weighted)
 		else
 			value[nnum++] = v;
 	}
+	if (unlikely(nnum != w->nnum || nlabel != w->nfactor || weighted != w->weighted))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("the state of %s is of another call", func)));
 	PG_RETURN_POINTER(work_add_row(w, value, call->label, weight));
 }
 

@@ -403,7 +403,7 @@ cohort_merge(const Cohort *a, const Cohort *b)
 }
 
 /* The error of taking out what is not in there. */
-static void
+pg_noreturn static void
 not_part(const char *what)
 {
 	ereport(ERROR,

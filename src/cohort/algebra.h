@@ -20,9 +20,9 @@ extern char *cohort_settle_rest(Cohort *c, const Cohort *a);
 extern char *cohort_flaw(const Cohort *c);
 pg_noreturn extern void cohort_invalid(const char *detail);
 
-
 /* terms.c */
 extern int	level_compare(const SippTerm *a, int i, const SippTerm *b, int j);
+extern const char *term_repeats(const SippTerm *t);
 extern void term_union(SippTerm *a, const SippTerm *b);
 extern void term_sort(SippTerm *t, const int64 *rows);
 extern bool term_matches(const SippTerm *a, const SippTerm *b);

@@ -78,19 +78,8 @@ terms_check(int nterm, const SippTerm *terms)
 			if (!isfinite(t.rank[l]))
 				cohort_invalid(psprintf("The rank of level \"%s\" is not finite.", t.label[l]));
 		}
-		if (t.nlevel > 1)
-		{
-			/* distinct labels and distinct ranks; sorting a copy by either tells */
-			SippTerm	bytext = t;
-
-			bytext.rank = palloc0(sizeof(double) * t.nlevel);
-			term_sort(&bytext, NULL);
-			term_sort(&t, NULL);
-			for (int l = 1; l < t.nlevel; l++)
-				if (strcmp(bytext.label[l - 1], bytext.label[l]) == 0 ||
-					(t.kind == SIPP_ENUM && t.rank[l - 1] == t.rank[l]))
-					cohort_invalid(psprintf("Term \"%s\" has a level twice.", t.name));
-		}
+		if (term_repeats(&t) != NULL)
+			cohort_invalid(psprintf("Term \"%s\" has a level twice.", t.name));
 	}
 }
 
@@ -225,6 +214,8 @@ cohort_flaw(const Cohort *c)
 		return "A cohort without a shape has terms or rows.";
 	if (c->rows == 0)
 	{
+		if (c->weight != 0 || c->sum_log_w != 0)
+			return "A cohort without rows has weight.";
 		for (int i = 0; i < c->nterm; i++)
 			if (SIPP_IS_FACTOR(c->term[i].kind) && c->term[i].nlevel > 0)
 				return "A cohort without rows has levels.";

@@ -36,7 +36,7 @@ codec_write_begin(Codec *x, CodecMode mode, const char *type, StringInfo buf)
 }
 
 /* The one error of malformed bytes. */
-static void
+pg_noreturn static void
 codec_fail(const Codec *x, const char *what)
 {
 	ereport(ERROR,
@@ -236,11 +236,12 @@ codec_string(Codec *x, char **v)
 	}
 }
 
-/* Zeroed memory for n things; callers have checked n against a limit. */
+/* Zeroed memory for n things that take a byte or more each to read. */
 void *
 codec_alloc(Codec *x, size_t n, size_t size)
 {
-	(void) x;
+	if (codec_reading(x) && n > x->len - x->pos)
+		codec_fail(x, "Unexpected end");
 	return palloc0(Max(n, 1) * size);
 }
 

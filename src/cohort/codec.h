@@ -55,9 +55,9 @@ extern void codec_f64s(Codec *x, double *v, size_t n);
 extern void codec_string(Codec *x, char **v);	/* NULL is kept; <= SIPP_MAX_NAME chars
 												 * is the caller's check */
 extern void codec_terms(Codec *x, int *nterm, SippTerm **term); /* allocates when reading */
-extern void *codec_alloc(Codec *x, size_t n, size_t size);	/* zeroed; bounded by what
-															 * the remaining bytes can
-															 * fill, when reading */
+extern void *codec_alloc(Codec *x, size_t n, size_t size);	/* zeroed; things of a byte
+															 * or more: when reading,
+															 * as many as are left */
 
 /* JSON text out: shortest-exact numbers whatever extra_float_digits says */
 extern void json_float(StringInfo s, double v); /* "NaN" etc. as JSON strings */

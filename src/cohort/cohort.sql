@@ -270,13 +270,21 @@ CREATE FUNCTION sipp.size(cohort sipp.cohort) RETURNS bigint
 	AS 'MODULE_PATHNAME', 'sipp_cohort_size' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 CREATE FUNCTION sipp.dropped(cohort sipp.cohort) RETURNS bigint
 	AS 'MODULE_PATHNAME', 'sipp_cohort_dropped' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION sipp.mean(cohort sipp.cohort, term text DEFAULT NULL, level text DEFAULT NULL) RETURNS float8
+CREATE FUNCTION sipp.mean(cohort sipp.cohort) RETURNS float8
+	AS 'MODULE_PATHNAME', 'sipp_cohort_mean' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.mean(cohort sipp.cohort, term text) RETURNS float8
+	AS 'MODULE_PATHNAME', 'sipp_cohort_mean' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.mean(cohort sipp.cohort, term text, level text) RETURNS float8
 	AS 'MODULE_PATHNAME', 'sipp_cohort_mean' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 
 COMMENT ON FUNCTION sipp.size(sipp.cohort) IS 'Number of pupils with an outcome and all covariates';
 COMMENT ON FUNCTION sipp.dropped(sipp.cohort) IS 'Number of rows left out because the outcome, the weight or a covariate was NULL';
+COMMENT ON FUNCTION sipp.mean(sipp.cohort) IS
+'Mean of the outcome; NULL of an empty cohort';
+COMMENT ON FUNCTION sipp.mean(sipp.cohort, text) IS
+'Mean of a term that is a number; NULL of an empty cohort';
 COMMENT ON FUNCTION sipp.mean(sipp.cohort, text, text) IS
-'Mean of the outcome; of a term; or share of a factor''s level (0 for a level that no pupil of the cohort has). NULL of an empty cohort';
+'Share of a factor''s level, 0 to 1 (0 for a level that no pupil of the cohort has); of a number, whose level is NULL as in sipp.describe, its mean; NULL of an empty cohort';
 
 CREATE TYPE sipp.cohort_term AS (
 	term text,
@@ -292,7 +300,7 @@ COMMENT ON COLUMN sipp.cohort_term.level IS 'level of a factor, one row each; NU
 COMMENT ON COLUMN sipp.cohort_term.kind IS 'outcome, number, text or enum (factors), or context (made by sipp.with_context)';
 COMMENT ON COLUMN sipp.cohort_term.levels IS 'number of levels of the factor in this cohort; NULL for a number';
 COMMENT ON COLUMN sipp.cohort_term.mean IS 'mean, in the term''s units; of a level, its share of pupils (0 to 1)';
-COMMENT ON COLUMN sipp.cohort_term.sd IS 'standard deviation over pupils (divisor n - 1), in the term''s units; NULL below two pupils';
+COMMENT ON COLUMN sipp.cohort_term.sd IS 'standard deviation over pupils (divisor n - 1; with weights, of the weighted distribution, whatever their scale), in the term''s units; NULL below two pupils';
 
 CREATE FUNCTION sipp.describe(cohort sipp.cohort) RETURNS SETOF sipp.cohort_term
 	AS 'MODULE_PATHNAME', 'sipp_cohort_describe' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 ROWS 20;

@@ -214,9 +214,10 @@ frame_map(const SippFrame *f, const Cohort *c)
 		int			k = 0;
 
 		if (s == NULL)
-			return misfit(m, psprintf("the cohort lacks term \"%s\"", t->name));
+			return misfit(m, psprintf("the cohort lacks term \"%s\"%s", t->name,
+									  t->context ? ": apply sipp.with_context" : ""));
 		if (s->kind != t->kind || s->context != t->context)
-			return misfit(m, psprintf("term \"%s\" is %s in the cohort and %s in the model",
+			return misfit(m, psprintf("term \"%s\" is of kind %s in the cohort and %s in the model",
 									  t->name, kind_name(s->kind), kind_name(t->kind)));
 		if (t->kind == SIPP_NUMBER)
 		{

@@ -19,6 +19,7 @@
 
 #include "cohort/algebra.h"
 #include "cohort/codec.h"
+#include "cohort/rows.h"
 
 /* The strings of a text[] argument; NULL elements are an error. */
 static char **
@@ -79,17 +80,13 @@ sipp_cohort_mean(PG_FUNCTION_ARGS)
 	Cohort	   *c;
 	const SippTerm *t;
 	int			l;
-	char	   *level;
+	char	   *level = NULL;
 
-	if (PG_ARGISNULL(0))
+	if (PG_ARGISNULL(0) || (PG_NARGS() > 1 && PG_ARGISNULL(1)))
 		PG_RETURN_NULL();
 	c = cohort_getarg(PG_GETARG_DATUM(0));
-	if (PG_ARGISNULL(1))
+	if (PG_NARGS() == 1)
 	{
-		if (!PG_ARGISNULL(2))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("%s: a level needs its term", func)));
 		if (c->rows == 0)
 			PG_RETURN_NULL();
 		PG_RETURN_FLOAT8(c->mean[0]);
@@ -97,7 +94,9 @@ sipp_cohort_mean(PG_FUNCTION_ARGS)
 	if (c->shapeless)
 		PG_RETURN_NULL();
 	t = &c->term[need_term(c, text_to_cstring(PG_GETARG_TEXT_PP(1)), func)];
-	if ((t->kind == SIPP_NUMBER) != PG_ARGISNULL(2))
+	if (PG_NARGS() > 2 && !PG_ARGISNULL(2))
+		level = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	if ((t->kind == SIPP_NUMBER) != (level == NULL))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 t->kind == SIPP_NUMBER
@@ -109,7 +108,6 @@ sipp_cohort_mean(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	if (t->kind == SIPP_NUMBER)
 		PG_RETURN_FLOAT8(c->mean[t->first]);
-	level = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	l = term_find_level(t, level);
 	if (l < 0)
 		PG_RETURN_FLOAT8(0);
@@ -140,7 +138,7 @@ describe_row(ReturnSetInfo *rsinfo, const Cohort *c, const char *term, const cha
 	nulls[5] = c->rows < 2;
 	values[5] = nulls[5] ? (Datum) 0 :
 		Float8GetDatum(sqrt(Max(ss, 0) / c->weight * ((double) c->rows / (double) (c->rows - 1))));
-	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	put_row(rsinfo, lengthof(values), values, nulls);
 }
 
 PG_FUNCTION_INFO_V1(sipp_cohort_describe);

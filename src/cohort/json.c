@@ -90,7 +90,7 @@ json_terms(StringInfo s, int nterm, const SippTerm *term)
 }
 
 /* The error of a field that is missing or of the wrong kind. */
-static void
+pg_noreturn static void
 json_fail(const JsonIn *in, const char *field, const char *what)
 {
 	ereport(ERROR,

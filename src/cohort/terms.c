@@ -108,6 +108,30 @@ rank_clash(const SippTerm *t, const char *label)
 			 errhint("The enum was changed between the two; make the older cohorts again.")));
 }
 
+/*
+ * A label that a dictionary has twice, or an enum's label of a rank that another
+ * has too; NULL: none.
+ */
+const char *
+term_repeats(const SippTerm *t)
+{
+	SippTerm	byname = *t;
+	SippTerm	byrank = *t;
+
+	byname.rank = palloc0(sizeof(double) * Max(t->nlevel, 1));
+	term_sort(&byname, NULL);
+	term_sort(&byrank, NULL);
+	for (int l = 1; l < t->nlevel; l++)
+	{
+		if (strcmp(byname.label[l - 1], byname.label[l]) == 0)
+			return byname.label[l];
+		if (byrank.rank[l - 1] == byrank.rank[l] &&
+			(t->kind == SIPP_ENUM || (t->kind == SIPP_SHARES && byrank.rank[l] != 0)))
+			return byrank.label[l];
+	}
+	return NULL;
+}
+
 /* The union of two sorted dictionaries into a; checks that ranks agree. */
 void
 term_union(SippTerm *a, const SippTerm *b)
@@ -139,21 +163,25 @@ term_union(SippTerm *a, const SippTerm *b)
 		j += cmp >= 0;
 		n++;
 	}
+	if (n == a->nlevel)
+	{
+		/* b has no level that a lacks */
+		pfree(label);
+		pfree(rank);
+		return;
+	}
 	a->label = label;
 	a->rank = rank;
 	a->nlevel = n;
 
 	/* one label with two ranks, or two with one, comes from a changed enum */
 	if (a->kind != SIPP_TEXT)
-		for (i = 1; i < n; i++)
-		{
-			bool		clash = rank[i] == rank[i - 1] && (a->kind == SIPP_ENUM || rank[i] != 0);
+	{
+		const char *twice = term_repeats(a);
 
-			for (j = 0; j < i && !clash; j++)
-				clash = strcmp(label[i], label[j]) == 0;
-			if (clash)
-				rank_clash(a, label[i]);
-		}
+		if (twice != NULL)
+			rank_clash(a, twice);
+	}
 	if (n > SIPP_MAX_LEVELS)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),

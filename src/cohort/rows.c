@@ -1,6 +1,6 @@
 /*
  * rows.c
- *		Filling result rows by name of column, as far as the run-time descriptor
+ *		Filling result rows by position, as far as the run-time descriptor
  *		goes: a composite type may have gained columns since, or lack them.
  */
 #include "sipp.h"
@@ -9,11 +9,24 @@
 
 #include "utils/builtins.h"
 
-#include "adjust/adjust.h"
+#include "cohort/rows.h"
 
-/* The blessed row descriptor of a function that returns a composite. */
+/*
+ * The blessed row descriptor of a function that returns a composite, made in the
+ * context that lasts as long as the query: once, for functions that keep
+ * nothing else in fn_extra.
+ */
 TupleDesc
 result_desc(FunctionCallInfo fcinfo)
+{
+	if (fcinfo->flinfo->fn_extra == NULL)
+		fcinfo->flinfo->fn_extra = make_result_desc(fcinfo);
+	return fcinfo->flinfo->fn_extra;
+}
+
+/* The same, to be kept by the caller. */
+TupleDesc
+make_result_desc(FunctionCallInfo fcinfo)
 {
 	TupleDesc	desc;
 	MemoryContext old;
