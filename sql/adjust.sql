@@ -687,6 +687,24 @@ SELECT count(*) AS groups,
 FROM g, (SELECT school_variance AS v, pupil_variance AS w,
 				school_variance * 15 / (school_variance * 15 + pupil_variance) AS r
 		 FROM m, LATERAL sipp.fit_summary(m) f) f;
+-- split between workers it is the same
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+ALTER TABLE school_cohort SET (parallel_workers = 2);
+CREATE TABLE one_model AS SELECT sipp.value_added(cohort) AS m FROM school_cohort;
+CREATE TEMP TABLE in_parallel AS
+SELECT school % 3 AS g, sipp.group_effect(cohort, (SELECT m FROM one_model)) AS e FROM school_cohort GROUP BY 1;
+SET max_parallel_workers_per_gather = 0;
+SELECT count(*) AS groups, bool_and((p.e).schools = (s.e).schools) AS schools,
+	   max(abs((p.e).effect - (s.e).effect)) < 1e-12 * max(abs((s.e).effect)) AS effects,
+	   max(abs((p.e).std_error / (s.e).std_error - 1)) < 1e-12 AS std_errors
+FROM in_parallel p
+	 JOIN (SELECT school % 3 AS g, sipp.group_effect(cohort, (SELECT m FROM one_model)) AS e FROM school_cohort GROUP BY 1) s USING (g);
+RESET max_parallel_workers_per_gather;
+RESET parallel_setup_cost;
+RESET parallel_tuple_cost;
+RESET min_parallel_table_scan_size;
 -- what cannot be placed is counted; one model a group
 SELECT g.schools, g.left_out, g.effect IS NOT NULL AS effect
 FROM (SELECT sipp.group_effect(CASE WHEN school > 3 THEN sipp.subset(cohort) WHEN school > 1 THEN cohort END, m) AS r

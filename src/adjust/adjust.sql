@@ -272,13 +272,24 @@ COMMENT ON AGGREGATE sipp.group_effect(float8, float8) IS
 
 CREATE FUNCTION sipp.group_effect_accum(state internal, cohort sipp.cohort, model sipp.model) RETURNS internal
 	AS 'MODULE_PATHNAME', 'sipp_group_effect_cohort_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50;
+CREATE FUNCTION sipp.group_effect_combine(internal, internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'sipp_group_effect_cohort_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+CREATE FUNCTION sipp.group_effect_serialize(internal) RETURNS bytea
+	AS 'MODULE_PATHNAME', 'sipp_group_effect_cohort_serialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.group_effect_deserialize(bytea, internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'sipp_group_effect_cohort_deserialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 CREATE FUNCTION sipp.group_effect_final(internal) RETURNS sipp.group_estimate
 	AS 'MODULE_PATHNAME', 'sipp_group_effect_cohort_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION sipp.group_effect_accum(internal, sipp.cohort, sipp.model) IS 'Transition of sipp.group_effect(cohort, model)';
+COMMENT ON FUNCTION sipp.group_effect_combine(internal, internal) IS 'Combine two states of sipp.group_effect(cohort, model)';
+COMMENT ON FUNCTION sipp.group_effect_serialize(internal) IS 'State of sipp.group_effect(cohort, model) as bytes, from a parallel worker to its leader';
+COMMENT ON FUNCTION sipp.group_effect_deserialize(bytea, internal) IS 'State of sipp.group_effect(cohort, model) from bytes';
 COMMENT ON FUNCTION sipp.group_effect_final(internal) IS 'Final function of sipp.group_effect(cohort, model)';
 CREATE AGGREGATE sipp.group_effect(cohort sipp.cohort, model sipp.model) (
 	SFUNC = sipp.group_effect_accum, STYPE = internal, SSPACE = 4096,
 	FINALFUNC = sipp.group_effect_final, FINALFUNC_MODIFY = READ_ONLY,
+	COMBINEFUNC = sipp.group_effect_combine,
+	SERIALFUNC = sipp.group_effect_serialize, DESERIALFUNC = sipp.group_effect_deserialize,
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE sipp.group_effect(sipp.cohort, sipp.model) IS

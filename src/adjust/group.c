@@ -13,7 +13,9 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "libpq/pqformat.h"
 #include "utils/array.h"
+#include "utils/memutils.h"
 
 #include "adjust/effect.h"
 
@@ -23,6 +25,9 @@ PG_FUNCTION_INFO_V1(sipp_group_effect_accum);
 PG_FUNCTION_INFO_V1(sipp_group_effect_combine);
 PG_FUNCTION_INFO_V1(sipp_group_effect_final);
 PG_FUNCTION_INFO_V1(sipp_group_effect_cohort_accum);
+PG_FUNCTION_INFO_V1(sipp_group_effect_cohort_combine);
+PG_FUNCTION_INFO_V1(sipp_group_effect_cohort_serialize);
+PG_FUNCTION_INFO_V1(sipp_group_effect_cohort_deserialize);
 PG_FUNCTION_INFO_V1(sipp_group_effect_cohort_final);
 
 /*
@@ -161,22 +166,50 @@ sipp_group_effect_final(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(row_datum(result_desc(fcinfo), 4, values, nulls));
 }
 
+/* The aggregate's context, or an error where a function is called by hand. */
+static MemoryContext
+group_context(FunctionCallInfo fcinfo)
+{
+	MemoryContext cxt;
+
+	if (!AggCheckCallContext(fcinfo, &cxt))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("sipp.group_effect can only be called as an aggregate")));
+	return cxt;
+}
+
+/* Take a model's covariance matrix over, or check that it is the one there. */
+static void
+group_model(GroupSum *g, MemoryContext cxt, int p, const double *V)
+{
+	size_t		size = sizeof(double) * (size_t) p * p;
+
+	if (g->p == 0)
+	{
+		g->p = p;
+		g->leverage = MemoryContextAllocZero(cxt, sizeof(double) * p);
+		g->V = MemoryContextAllocHuge(cxt, size);
+		memcpy(g->V, V, size);
+	}
+	else if (g->p != p || memcmp(g->V, V, size) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"model\" of sipp.group_effect must be the same in every row of a group")));
+}
+
 /*
  * sipp_group_effect_cohort_accum(internal, cohort, model): transition.
  */
 Datum
 sipp_group_effect_cohort_accum(PG_FUNCTION_ARGS)
 {
-	MemoryContext cxt;
+	MemoryContext cxt = group_context(fcinfo);
 	MemoryContext old;
 	EffectCall *call;
-	GroupSum *g;
+	GroupSum   *g;
 	School		s;
 
-	if (!AggCheckCallContext(fcinfo, &cxt))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("sipp.group_effect can only be called as an aggregate")));
 	g = PG_ARGISNULL(0) ? MemoryContextAllocZero(cxt, sizeof(GroupSum))
 		: (GroupSum *) PG_GETARG_POINTER(0);
 	call = effect_call(fcinfo);
@@ -191,20 +224,9 @@ sipp_group_effect_cohort_accum(PG_FUNCTION_ARGS)
 		const SippModel *m = s.model;
 		size_t		p = m->p;
 
-		if (g->p == 0)
+		if (g->p == 0 || g->loads != call->loads)
 		{
-			g->p = m->p;
-			g->leverage = MemoryContextAllocZero(cxt, sizeof(double) * p);
-			g->V = MemoryContextAllocHuge(cxt, sizeof(double) * p * p);
-			memcpy(g->V, m->V, sizeof(double) * p * p);
-			g->loads = call->loads;
-		}
-		if (g->loads != call->loads)
-		{
-			if (g->p != m->p || memcmp(g->V, m->V, sizeof(double) * p * p) != 0)
-				ereport(ERROR,
-						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("argument \"model\" of sipp.group_effect must be the same in every row of a group")));
+			group_model(g, cxt, m->p, m->V);
 			g->loads = call->loads;
 		}
 		g->schools++;
@@ -225,20 +247,101 @@ sipp_group_effect_cohort_accum(PG_FUNCTION_ARGS)
 }
 
 /*
+ * sipp_group_effect_cohort_combine(internal, internal): two states as one.
+ */
+Datum
+sipp_group_effect_cohort_combine(PG_FUNCTION_ARGS)
+{
+	MemoryContext cxt = group_context(fcinfo);
+	GroupSum   *a = PG_ARGISNULL(0) ? NULL : (GroupSum *) PG_GETARG_POINTER(0);
+	GroupSum   *b = PG_ARGISNULL(1) ? NULL : (GroupSum *) PG_GETARG_POINTER(1);
+
+	if (b == NULL)
+	{
+		if (a == NULL)
+			PG_RETURN_NULL();
+		PG_RETURN_POINTER(a);
+	}
+	if (a == NULL)
+		a = MemoryContextAllocZero(cxt, sizeof(GroupSum));
+	a->schools += b->schools;
+	a->left_out += b->left_out;
+	if (b->p > 0)
+	{
+		group_model(a, cxt, b->p, b->V);
+		a->singular = b->singular;
+		a->sum += b->sum;
+		a->conditional += b->conditional;
+		for (int i = 0; i < b->p; i++)
+			a->leverage[i] += b->leverage[i];
+	}
+	PG_RETURN_POINTER(a);
+}
+
+/*
+ * sipp_group_effect_cohort_serialize(internal): a worker's state for the leader,
+ * the struct's own bytes and its arrays'.
+ */
+Datum
+sipp_group_effect_cohort_serialize(PG_FUNCTION_ARGS)
+{
+	GroupSum   *g;
+	StringInfoData buf;
+
+	(void) group_context(fcinfo);
+	g = (GroupSum *) PG_GETARG_POINTER(0);
+	pq_begintypsend(&buf);
+	pq_sendbytes(&buf, (char *) g, sizeof(GroupSum));
+	if (g->p > 0)
+	{
+		pq_sendbytes(&buf, (char *) g->leverage, sizeof(double) * g->p);
+		pq_sendbytes(&buf, (char *) g->V, sizeof(double) * g->p * g->p);
+	}
+	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
+}
+
+/*
+ * sipp_group_effect_cohort_deserialize(bytea, internal): the inverse.
+ */
+Datum
+sipp_group_effect_cohort_deserialize(PG_FUNCTION_ARGS)
+{
+	bytea	   *bytes;
+	StringInfoData buf;
+	GroupSum   *g = palloc(sizeof(GroupSum));
+
+	(void) group_context(fcinfo);
+	bytes = PG_GETARG_BYTEA_PP(0);
+	buf.data = VARDATA_ANY(bytes);
+	buf.len = buf.maxlen = (int) VARSIZE_ANY_EXHDR(bytes);
+	buf.cursor = 0;
+	memcpy(g, pq_getmsgbytes(&buf, sizeof(GroupSum)), sizeof(GroupSum));
+	g->leverage = g->V = NULL;
+	if (g->p > 0)
+	{
+		size_t		size = sizeof(double) * g->p;
+
+		g->leverage = palloc(size);
+		memcpy(g->leverage, pq_getmsgbytes(&buf, (int) size), size);
+		g->V = MemoryContextAllocHuge(CurrentMemoryContext, size * g->p);
+		memcpy(g->V, pq_getmsgbytes(&buf, (int) (size * g->p)), size * g->p);
+	}
+	pq_getmsgend(&buf);
+	PG_RETURN_POINTER(g);
+}
+
+/*
  * sipp_group_effect_cohort_final(internal): schools, left_out, effect, std_error.
  */
 Datum
 sipp_group_effect_cohort_final(PG_FUNCTION_ARGS)
 {
-	GroupSum *g;
+	GroupSum   *g;
 	double		shared = 0;
 	Datum		values[4];
 	bool		nulls[4] = {false, false, false, false};
 
-	if (!AggCheckCallContext(fcinfo, NULL))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("sipp.group_effect can only be called as an aggregate")));
+	(void) group_context(fcinfo);
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	g = (GroupSum *) PG_GETARG_POINTER(0);

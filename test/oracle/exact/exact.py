@@ -180,7 +180,10 @@ def compare(d, truth, got):
         for key in ("raw_effect", "effect"):
             c.close("%s %s" % (s, key), "effects", row[key], want[key], scale=unit)
         for key in ("std_error", "conditional_se", "diagnostic_se"):
-            c.close("%s %s" % (s, key), "standard errors of effects", row[key], want[key])
+            if singular:
+                c.check(row[key] is None and want[key] == 0, "%s: a false zero is not reported: %s" % (s, key))
+            else:
+                c.close("%s %s" % (s, key), "standard errors of effects", row[key], want[key])
         if singular:
             c.check(row["ci_low"] is None and row["ci_high"] is None and row["p_above"] is None and "singular" in row["reason"],
                     "%s: no interval in a singular fit: %s" % (s, row))
