@@ -170,13 +170,17 @@ $node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$dir/lat
 ok(stored('back') eq $original, 'the same values as at first');
 is(canonical('back'), '83|t|t', 'canonical again');
 
-# binary: strings travel in the client's encoding
-$node->safe_psql('source', "SET client_encoding = 'LATIN9'; COPY kept TO '$dir/latin.bin' (FORMAT binary)");
-$node->safe_psql('latin', "TRUNCATE kept; SET client_encoding = 'LATIN9'; COPY kept FROM '$dir/latin.bin' (FORMAT binary)");
-is(canonical('latin'), '83|t|t', 'COPY BINARY in LATIN9 is canonical');
-$node->safe_psql('latin', "SET client_encoding = 'UTF8'; COPY kept TO '$dir/utf8.bin' (FORMAT binary)");
-$node->safe_psql('back', "TRUNCATE kept; COPY kept FROM '$dir/utf8.bin' (FORMAT binary)");
-ok(stored('back') eq $original, 'and back again by COPY BINARY');
+# binary: strings travel in the client's encoding, and are sorted again
+$node->safe_psql('latin', 'CREATE TABLE before AS SELECT * FROM kept');
+$node->safe_psql('source', "COPY kept TO '$dir/utf8.bin' (FORMAT binary)");
+$node->safe_psql('latin', "TRUNCATE kept; SET client_encoding = 'UTF8'; COPY kept FROM '$dir/utf8.bin' (FORMAT binary)");
+is(canonical('latin'), '83|t|t', 'COPY BINARY in UTF-8 into LATIN9 is canonical');
+is($node->safe_psql('latin', q{
+		SELECT count(*), bool_and((k.c OPERATOR(sipp.=) b.c) IS NOT FALSE AND (k.m OPERATOR(sipp.=) b.m) IS NOT FALSE)
+		FROM kept k JOIN before b USING (what)}), '83|t', '... and what the text form brought');
+$node->safe_psql('latin', "COPY kept TO '$dir/latin.bin' (FORMAT binary)");
+$node->safe_psql('back', "TRUNCATE kept; SET client_encoding = 'LATIN9'; COPY kept FROM '$dir/latin.bin' (FORMAT binary)");
+ok(stored('back') eq $original, 'and back again');
 
 # what has no place in the other encoding is an error, not a question mark
 $node->safe_psql('source', q{INSERT INTO kept SELECT 'greek', sipp.cohort(y, 'Ω'::text), NULL FROM pupil});
