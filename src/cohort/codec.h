@@ -79,6 +79,7 @@ extern bool json_get_bool(const JsonIn *in, const char *field);
 extern char *json_get_string(const JsonIn *in, const char *field);	/* NULL for null or
 																	 * absent */
 extern double *json_get_floats(const JsonIn *in, const char *field, size_t n);	/* exactly n */
+extern JsonbValue *json_get_array(const JsonIn *in, const char *field, size_t max, size_t *n);
 extern SippTerm *json_get_terms(const JsonIn *in, const char *field, int *nterm);
 
 #endif							/* SIPP_CODEC_H */

@@ -222,8 +222,8 @@ json_get_string(const JsonIn *in, const char *field)
 }
 
 /* The elements of an array field, at most max. */
-static JsonbValue *
-json_array(const JsonIn *in, const char *field, size_t max, size_t *n)
+JsonbValue *
+json_get_array(const JsonIn *in, const char *field, size_t max, size_t *n)
 {
 	JsonbValue *v = json_field(in, field);
 	JsonbValue *out;
@@ -253,7 +253,7 @@ double *
 json_get_floats(const JsonIn *in, const char *field, size_t n)
 {
 	size_t		len;
-	JsonbValue *v = json_array(in, field, n, &len);
+	JsonbValue *v = json_get_array(in, field, n, &len);
 	double	   *out = palloc(sizeof(double) * Max(n, 1));
 
 	if (len != n)
@@ -268,7 +268,7 @@ SippTerm *
 json_get_terms(const JsonIn *in, const char *field, int *nterm)
 {
 	size_t		n;
-	JsonbValue *v = json_array(in, field, SIPP_MAX_TERMS, &n);
+	JsonbValue *v = json_get_array(in, field, SIPP_MAX_TERMS, &n);
 	SippTerm   *terms = palloc0(sizeof(SippTerm) * Max(n, 1));
 
 	for (size_t i = 0; i < n; i++)
@@ -294,7 +294,7 @@ json_get_terms(const JsonIn *in, const char *field, int *nterm)
 		if (t->kind != SIPP_NUMBER)
 		{
 			size_t		nl;
-			JsonbValue *l = json_array(&sub, "levels", SIPP_MAX_LEVELS, &nl);
+			JsonbValue *l = json_get_array(&sub, "levels", SIPP_MAX_LEVELS, &nl);
 
 			t->reference = json_get_string(&sub, "reference");
 			t->nlevel = (int) nl;

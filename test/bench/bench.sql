@@ -88,3 +88,54 @@ BEGIN
 		millions);
 END
 $$;
+
+/*
+ * "n" leavers of 360 schools in 32 authorities, in no order: 120 cells of
+ * unequal size, a tariff, prior attainment.
+ */
+CREATE PROCEDURE make_leavers(relation text, n int) LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('CREATE UNLOGGED TABLE %I AS
+		SELECT pupil_id, school_id, ''Authority '' || school_id %% 32 AS authority, sex, asn, stage, simd, prior,
+			   round((10 * prior + 300 * random())::numeric)::float8 AS tariff
+		FROM (SELECT pupil_id::bigint, floor(360 * (.3 * random() ^ 2 + .7 * random()))::int AS school_id,
+					 CASE WHEN random() < .5 THEN ''F'' ELSE ''M'' END AS sex, random() < .38 AS asn,
+					 CASE WHEN random() < .13 THEN ''S4'' WHEN random() < .31 THEN ''S5'' ELSE ''S6'' END AS stage,
+					 (1 + floor(10 * random()))::int AS simd, 100 * random() AS prior
+			  FROM generate_series(1, %s) pupil_id
+			  OFFSET 0) p', relation, n);
+END
+$$;
+
+-- Ten random pupils of the cell, not of the authority, for every leaver: as it is usually written
+CREATE FUNCTION usual_draw() RETURNS text IMMUTABLE
+	RETURN 'SELECT l.pupil_id, d.pupil_id AS pick
+		FROM leaver l, LATERAL (
+			SELECT o.pupil_id FROM leaver o
+			WHERE o.sex = l.sex AND o.asn = l.asn AND o.stage = l.stage AND o.simd = l.simd
+				AND o.school_id <> l.school_id AND o.authority <> l.authority
+			ORDER BY random() LIMIT 10) d';
+
+/*
+ * The same by sets: the rows of a cell are numbered, each leaver draws fourteen
+ * random positions, which are joined back; the first ten that are allowed and
+ * different are kept.
+ */
+CREATE FUNCTION tuned_draw() RETURNS text IMMUTABLE
+	RETURN 'WITH numbered AS MATERIALIZED (
+			SELECT pupil_id, school_id, authority, dense_rank() OVER (ORDER BY sex, asn, stage, simd) AS cell,
+				   row_number() OVER (PARTITION BY sex, asn, stage, simd) AS position,
+				   count(*) OVER (PARTITION BY sex, asn, stage, simd) AS n
+			FROM leaver
+		), tried AS MATERIALIZED (
+			SELECT pupil_id, school_id, authority, cell, try, 1 + floor(random() * n)::bigint AS position
+			FROM numbered, generate_series(1, 14) try
+		), found AS (
+			SELECT t.pupil_id, o.pupil_id AS pick, min(try) AS try
+			FROM tried t JOIN numbered o USING (cell, position)
+			WHERE o.school_id <> t.school_id AND o.authority <> t.authority
+			GROUP BY t.pupil_id, o.pupil_id
+		), ranked AS (
+			SELECT pupil_id, pick, row_number() OVER (PARTITION BY pupil_id ORDER BY try) AS place FROM found
+		)
+		SELECT pupil_id, pick FROM ranked WHERE place <= 10';

@@ -83,6 +83,16 @@ $node->safe_psql('source', q{
 	CREATE INDEX ON kept USING hash (m);
 	CREATE MATERIALIZED VIEW effect AS
 		SELECT k.what, e.* FROM kept k, kept n, LATERAL sipp.effect(k.c, n.m) e WHERE n.what = 'model' AND k.what LIKE 'school%';
+	CREATE TABLE pool AS
+		SELECT i, sipp.comparator(y, school, f) OVER (PARTITION BY st) AS p, sipp.comparator(i % 3 = 0, school) OVER (PARTITION BY st, f) AS q,
+			   sipp.nearest_comparator(y, school, f, x) OVER (PARTITION BY st) AS r FROM pupil
+		UNION ALL SELECT 0, NULL, NULL, NULL;
+	-- a view keeps a call with and without its optional arguments
+	CREATE VIEW window_view AS
+		SELECT i, sipp.comparator(y, school) OVER w AS p, sipp.comparator_draw(i, school) OVER w AS d, sipp.comparator_draw(i, school, NULL, seed => 3) OVER w AS e,
+			   sipp.nearest_comparator(y, school, NULL, x, caliper => 0.1) OVER w AS n
+		FROM pupil WINDOW w AS (PARTITION BY st);
+	CREATE VIEW benchmark AS SELECT school, (v).* FROM (SELECT school, sipp.virtual_school(y, p) AS v FROM pupil JOIN pool USING (i) GROUP BY school) s;
 	CREATE MATERIALIZED VIEW by_stage AS SELECT st, sipp.cohort(y, x, f) AS c FROM pupil GROUP BY st;
 });
 my $original = stored('source');
@@ -112,6 +122,16 @@ ok(stored('custom') eq $original, 'the same values');
 is($node->safe_psql('custom', q{SELECT count(*), sum(sipp.size(c)) FROM by_stage}), '4|2000', 'materialized views are filled');
 is($node->safe_psql('custom', 'SELECT * FROM effect ORDER BY what'), $node->safe_psql('source', 'SELECT * FROM effect ORDER BY what'),
 	'... with the same effects');
+
+# peers, and views of windows
+my $pools = 'SELECT i, p, q, r FROM pool ORDER BY i';
+my $windows = 'SELECT count(*), md5(string_agg(i::text || p::text || d::text || e::text || n::text, chr(10) ORDER BY i)) FROM window_view';
+my $benchmark = 'SELECT * FROM benchmark ORDER BY school';
+is($node->safe_psql($_, $pools), $node->safe_psql('source', $pools), "$_: the same peers") foreach 'plain', 'custom';
+
+# (the outcomes themselves have lost digits in the other one)
+is($node->safe_psql('plain', $windows), $node->safe_psql('source', $windows), 'views of windows show the same');
+is($node->safe_psql('plain', $benchmark), $node->safe_psql('source', $benchmark), 'and so does a benchmark of them');
 
 # equality across databases, of the type and not of its text
 for my $db ('plain', 'custom')

@@ -57,6 +57,14 @@ $node->safe_psql('postgres', q{
 		UNION ALL SELECT sipp.value_added(c, 'x') FROM cohort WHERE id <= 7
 		UNION ALL SELECT sipp.value_added(sipp.subset(c)) FROM cohort WHERE id <= 7;
 
+	CREATE TABLE peers (id serial, p sipp.peers);
+	INSERT INTO peers (p)
+		SELECT DISTINCT ON (p::text) p FROM (
+			SELECT sipp.comparator(y, school, f) OVER (PARTITION BY st) AS p FROM pupil
+			UNION ALL SELECT sipp.comparator(i % 2 = 0, school) OVER (PARTITION BY i % 50) FROM pupil
+			UNION ALL SELECT sipp.nearest_comparator(y, school, NULL, x, 3) OVER (PARTITION BY st) FROM pupil
+			UNION ALL SELECT sipp.peers(c, 3) FROM cohort WHERE NOT c::jsonb ? 'weight') s;
+
 	-- Evaluates an expression on c, o, m and n ($1 to $4); an error is fine unless
 	-- it is an internal one.
 	CREATE FUNCTION try(expression text, c sipp.cohort, o sipp.cohort, m sipp.model, n sipp.model)
@@ -148,6 +156,40 @@ $node->safe_psql('postgres', q{
 			IF bad IS NOT NULL THEN
 				RETURN bad;
 			END IF;
+		END LOOP;
+		RETURN NULL;
+	END $$;
+
+	CREATE FUNCTION exercise(p sipp.peers) RETURNS text LANGUAGE plpgsql AS $$
+	DECLARE
+		e text;
+		state text;
+		message text;
+	BEGIN
+		BEGIN
+			IF sipp.peers_send(p::text::sipp.peers) IS DISTINCT FROM sipp.peers_send(p) THEN
+				RETURN 'reads again as another value';
+			END IF;
+		EXCEPTION WHEN OTHERS THEN
+			RETURN 'cannot be read again: ' || SQLERRM;
+		END;
+		FOREACH e IN ARRAY ARRAY['$1::jsonb, sipp.pool($1), sipp.own($1), sipp.total($1), sipp.mean($1), sipp.variance($1)',
+				'(sipp.virtual_school(y, $1)).* FROM generate_series(-1, 1) y', '(sipp.virtual_school(true, $1, 2147483647)).*',
+				'(sipp.virtual_school(1, v)).* FROM (SELECT $1 UNION ALL SELECT p FROM peers WHERE id <= 9) v (v)',
+				'(sipp.virtual_school_share(y, $1)).* FROM generate_series(0, 1) y',
+				'(sipp.virtual_school_share(true, v)).* FROM (SELECT $1 UNION ALL SELECT p FROM peers WHERE id <= 9) v (v)',
+				'(sipp.balance(y, $1)).* FROM generate_series(0, 2) y', '(sipp.balance(1, v, 0.05)).* FROM (SELECT $1 UNION ALL SELECT p FROM peers WHERE id <= 9) v (v)'] LOOP
+			BEGIN
+				EXECUTE 'SELECT ' || e USING p;
+			EXCEPTION
+				WHEN query_canceled THEN
+					RETURN 'hangs: ' || e;
+				WHEN OTHERS THEN
+					GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
+					IF state LIKE 'XX%' OR state LIKE '53%' THEN
+						RETURN format('%s %s: %s', state, message, e);
+					END IF;
+			END;
 		END LOOP;
 		RETURN NULL;
 	END $$;
@@ -394,7 +436,7 @@ sub run_mutants
 {
 	my ($type, $form, $n) = @_;
 	my $format = $form eq 'binary' ? 1 : 0;
-	my $column = $type eq 'cohort' ? 'c' : 'm';
+	my $column = { cohort => 'c', model => 'm', peers => 'p' }->{$type};
 	my @from = split /\n/, $node->safe_psql('postgres', $format
 		? "SELECT encode(sipp.${type}_send($column), 'hex') FROM $type ORDER BY id"
 		: "SELECT $column FROM $type ORDER BY id");
@@ -453,7 +495,8 @@ sub run_mutants
 	return ($accepted, $rejected);
 }
 
-foreach my $part ([ 'cohort', 'text', 0.3 ], [ 'cohort', 'binary', 0.35 ], [ 'model', 'text', 0.15 ], [ 'model', 'binary', 0.2 ])
+foreach my $part ([ 'cohort', 'text', 0.25 ], [ 'cohort', 'binary', 0.3 ], [ 'model', 'text', 0.15 ], [ 'model', 'binary', 0.2 ],
+	[ 'peers', 'text', 0.05 ], [ 'peers', 'binary', 0.05 ])
 {
 	my ($type, $form, $share) = @$part;
 	my $n = int($count * $share);

@@ -22,6 +22,8 @@ $node->safe_psql('postgres', q{
 	CREATE TABLE school AS
 		SELECT i % 500 AS id, sipp.cohort(sin(i) * 9, cos(i), i % 3, (i % 5)::text) AS c FROM generate_series(1, 20000) i GROUP BY 1;
 	CREATE TABLE model AS SELECT sipp.value_added(c) AS m FROM school;
+	-- one cell of three million pupils, every one a unit; and one of three units
+	CREATE UNLOGGED TABLE pupil AS SELECT i AS id, i % 3 AS unit, (i::bigint * 7919 % 1000003) AS score FROM generate_series(1, 3000000) i;
 });
 
 #
@@ -37,6 +39,15 @@ my @long = (
 	[ 'gathering cohorts for a model', 'SELECT sipp.value_added(c) FROM school, generate_series(1, 1000000)' ],
 	# minutes of it, in plain C
 	[ 'a model of 2,500 columns', 'SELECT sipp.value_added(c) FROM large, generate_series(1, 4)', 3000 ],
+	[ 'a comparator', 'SELECT count(x) FROM (SELECT sipp.comparator(score, unit) OVER () AS x FROM pupil) s' ],
+	[ 'one with crossed keys', 'SELECT count(x) FROM (SELECT sipp.comparator(score, id, unit, id % 1009, id % 1013) OVER () AS x FROM pupil) s' ],
+	[ 'nearest pupils', 'SELECT count(x) FROM (SELECT sipp.nearest_comparator(score, unit, NULL, score) OVER () AS x FROM pupil) s' ],
+	[ 'nearest of equal ones, crossed keys', 'SELECT count(x) FROM (SELECT sipp.nearest_comparator(score, id % 1009, id % 1013, unit, 100000) OVER () AS x FROM pupil) s', 3000 ],
+	[ 'draws', 'SELECT count(x) FROM (SELECT sipp.comparator_draw(id, unit) OVER () AS x FROM pupil) s' ],
+	[ 'a large draw', 'SELECT count(x) FROM (SELECT sipp.comparator_draw(id, unit, k => 100000) OVER () AS x FROM pupil) s', 3000 ],
+	[ 'gathering pupils for bands', 'SELECT sipp.attainment_bands(i) FROM generate_series(1, 1000000000) i', 700 ],
+	[ 'a share of many cells', q{SELECT sipp.virtual_school_share(true, sipp.peers(c, 1)) FROM (SELECT sipp.cohort(i % 2) OVER (ORDER BY i) AS c FROM generate_series(1, 100000000) i) s} ],
+	[ 'false discovery rates', 'SELECT count(x) FROM (SELECT sipp.fdr(i / 1e9) OVER () AS x FROM generate_series(1, 100000000) i) s' ],
 	[ 'effects', 'SELECT count(e.effect) FROM model, generate_series(1, 10000000), school, LATERAL sipp.effect(c, m) e' ]);
 foreach my $case (@long)
 {
@@ -71,7 +82,7 @@ sub peak
 
 SKIP:
 {
-	skip 'needs /proc', 8 unless -r '/proc/self/status';
+	skip 'needs /proc', 12 unless -r '/proc/self/status';
 	$kb = peak('SELECT sipp.size(sipp.cohort(i, i::text)) FROM generate_series(1, 10) i');
 
 	# 80,000 groups of five rows: a state of five terms is less than 2 kB, and
@@ -81,6 +92,22 @@ SKIP:
 	cmp_ok($groups, '<', 80000 * 3, '80,000 groups take less than 3 kB each') or diag("$groups kB");
 	cmp_ok($groups, '>', 80000 / 5, '... and the measure sees them') or diag("$groups kB");
 
+	# a window: four bytes a row and 200 a combination of keys, beside the rows
+	# themselves, which any window keeps
+	my $rows = peak('SELECT count(x) FROM (SELECT avg(score) OVER () AS x FROM pupil) s');
+	my $window = peak('SELECT count(x) FROM (SELECT sipp.comparator(score, unit) OVER () AS x FROM pupil) s');
+	cmp_ok($window - $rows, '<', 3000 * 12, 'a comparator of three million pupils takes less than 12 bytes each')
+	  or diag("$window kB, avg $rows kB");
+	my $units = peak('SELECT count(x) FROM (SELECT sipp.comparator(score, id) OVER () AS x FROM pupil) s');
+	cmp_ok($units - $rows, '<', 3000 * 600, '... and less than 600 where each is a unit of its own') or diag("$units kB, avg $rows kB");
+
+	# a partition's memory goes with it
+	my $small = 'SELECT count(x) FROM (SELECT %s OVER (PARTITION BY i / 20) AS x FROM generate_series(1, 300000) i) s';
+	my $plain = peak(sprintf $small, 'avg(i)');
+	my $partitions = peak(sprintf $small, 'sipp.comparator(i, i % 7, i % 3)');
+	cmp_ok($partitions - $plain, '<', 6000, 'memory does not grow with the number of partitions')
+	  or diag("$partitions kB, avg $plain kB");
+
 	# what does not grow with the number of rows
 	foreach my $case (
 		[ 'rows', 'SELECT sipp.cohort(i, i % 3, (i % 5)::numeric, (i % 13)::text, (i % 7)::text) FROM generate_series(1, %d) i', 1000000 ],
@@ -88,6 +115,7 @@ SKIP:
 		[ 'merged cohorts', 'SELECT sipp.merge(c) FROM school, generate_series(1, %d / 500)', 200000 ],
 		[ 'functions of cohorts', 'SELECT count(sipp.subtract(sipp.add(c, c), c)), count(sipp.with_context(c, \'x1\')), count(c::text::sipp.cohort) FROM school, generate_series(1, %d / 500)', 50000 ],
 		[ 'effects', 'SELECT count(e.effect) FROM model, school, generate_series(1, %d / 500), LATERAL sipp.effect(c, m) e', 200000 ],
+		[ 'pupils of a benchmark', 'SELECT sipp.virtual_school(i % 7, sipp.peers(c, 3)) FROM (SELECT sipp.subset(c) AS c FROM school LIMIT 1) s, generate_series(1, %d) i', 300000 ],
 		[ 'expectations', 'SELECT count(sipp.expected(m, 0.5, i % 3, (i % 5)::text)) FROM model, generate_series(1, %d) i', 300000 ])
 	{
 		my ($what, $query, $n) = @$case;

@@ -1,0 +1,204 @@
+/*
+ * dd.h
+ *		Double-double arithmetic: a number as the unevaluated sum of two doubles,
+ *		some 106 bits.
+ *
+ * A pool is a cell minus those who share a key with the pupil, so its sums are
+ * differences of larger sums.  In double a pool of two in a cell of a million
+ * would lose what it is made of; in double-double it keeps all digits of a
+ * double, and the figures do not depend on the order of rows.
+ *
+ * Sources: Knuth, TAOCP 2, 4.2.2 (two-sum); Dekker (1971), Numerische Mathematik
+ * 18 (product, normalisation).  Exact only without fused or re-associated
+ * operations: the Makefile sets -ffp-contract=off and nothing sets fast-math.
+ * Splitting a factor overflows beyond 2^996; the rooms' limit on outcomes,
+ * 1e50, is far below.
+ */
+#ifndef SIPP_DD_H
+#define SIPP_DD_H
+
+typedef struct Dd
+{
+	double		hi;
+	double		lo;				/* |lo| <= half a unit in the last place of hi */
+} Dd;
+
+static inline Dd
+dd_make(double x)
+{
+	Dd			r = {x, 0};
+
+	return r;
+}
+
+/* a + b, exactly */
+static inline Dd
+dd_two_sum(double a, double b)
+{
+	Dd			r;
+	double		bb;
+
+	r.hi = a + b;
+	bb = r.hi - a;
+	r.lo = (a - (r.hi - bb)) + (b - bb);
+	return r;
+}
+
+/* the same where |a| >= |b| or a = 0 */
+static inline Dd
+dd_quick_two_sum(double a, double b)
+{
+	Dd			r;
+
+	r.hi = a + b;
+	r.lo = b - (r.hi - a);
+	return r;
+}
+
+/* a * b, exactly */
+static inline Dd
+dd_two_prod(double a, double b)
+{
+	Dd			r;
+	double		t;
+	double		ah,
+				al,
+				bh,
+				bl;
+
+	t = 134217729.0 * a;		/* 2^27 + 1 */
+	ah = t - (t - a);
+	al = a - ah;
+	t = 134217729.0 * b;
+	bh = t - (t - b);
+	bl = b - bh;
+	r.hi = a * b;
+	r.lo = ((ah * bh - r.hi) + ah * bl + al * bh) + al * bl;
+	return r;
+}
+
+static inline Dd
+dd_add(Dd a, Dd b)
+{
+	Dd			s = dd_two_sum(a.hi, b.hi);
+	Dd			t = dd_two_sum(a.lo, b.lo);
+
+	s.lo += t.hi;
+	s = dd_quick_two_sum(s.hi, s.lo);
+	s.lo += t.lo;
+	return dd_quick_two_sum(s.hi, s.lo);
+}
+
+static inline Dd
+dd_neg(Dd a)
+{
+	Dd			r = {-a.hi, -a.lo};
+
+	return r;
+}
+
+static inline Dd
+dd_sub(Dd a, Dd b)
+{
+	return dd_add(a, dd_neg(b));
+}
+
+static inline Dd
+dd_mul(Dd a, Dd b)
+{
+	Dd			p = dd_two_prod(a.hi, b.hi);
+
+	p.lo += a.hi * b.lo + a.lo * b.hi;
+	return dd_quick_two_sum(p.hi, p.lo);
+}
+
+static inline Dd
+dd_div(Dd a, double b)
+{
+	double		q1 = a.hi / b;
+	Dd			r = dd_sub(a, dd_two_prod(q1, b));
+	double		q2 = r.hi / b;
+
+	r = dd_sub(r, dd_two_prod(q2, b));
+	r = dd_add(dd_quick_two_sum(q1, q2), dd_make(r.hi / b));
+	return r;
+}
+
+static inline double
+dd_value(Dd a)
+{
+	return a.hi + a.lo;
+}
+
+/*
+ * A sum of many terms with some 212 bits, whatever cancels: each part takes the
+ * rounding errors of the one before (Ogita, Rump and Oishi 2005, "Accurate sum and dot
+ * product", SIAM J. Sci. Comput. 26(6), their K-fold summation with K = 4).
+ */
+#define WIDE_PARTS 4
+
+typedef struct Wide
+{
+	double		part[WIDE_PARTS];
+} Wide;
+
+static inline void
+wide_add(Wide *w, double x)
+{
+	int			i;
+
+	for (i = 0; i < WIDE_PARTS - 1 && x != 0; i++)
+	{
+		Dd			s = dd_two_sum(w->part[i], x);
+
+		w->part[i] = s.hi;
+		x = s.lo;
+	}
+	w->part[i] += x;
+}
+
+static inline void
+wide_add_dd(Wide *w, Dd x)
+{
+	wide_add(w, x.hi);
+	wide_add(w, x.lo);
+}
+
+/* a + sign * b, sign being 1 or -1 */
+static inline void
+wide_add_wide(Wide *a, const Wide *b, double sign)
+{
+	int			i;
+
+	for (i = 0; i < WIDE_PARTS; i++)
+		wide_add(a, sign * b->part[i]);
+}
+
+/*
+ * The sum as a double-double.  Parts may cancel each other: sweeps that keep every
+ * bit bring what is left together first.
+ */
+static inline Dd
+wide_value(const Wide *w)
+{
+	double		part[WIDE_PARTS];
+	Dd			r = {0, 0};
+	int			sweep;
+	int			i;
+
+	for (i = 0; i < WIDE_PARTS; i++)
+		part[i] = w->part[i];
+	for (sweep = 1; sweep < WIDE_PARTS; sweep++)
+		for (i = WIDE_PARTS - 1; i > 0; i--)
+		{
+			Dd			s = dd_two_sum(part[i - 1], part[i]);
+
+			part[i - 1] = s.hi;
+			part[i] = s.lo;
+		}
+	for (i = WIDE_PARTS - 1; i >= 0; i--)
+		r = dd_add(r, dd_make(part[i]));
+	return r;
+}
+
+#endif							/* SIPP_DD_H */

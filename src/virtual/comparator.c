@@ -1,0 +1,159 @@
+/*
+ * comparator.c
+ *		sipp.comparator: a pupil's exact comparator, as a window function.
+ *
+ * The first call in a partition reads all of it once; the other calls look their
+ * answer up.  Pupils of one combination of keys (keys.h) have one pool, so there is
+ * one answer for each combination.
+ *
+ * Memory, until the partition ends: 4 bytes a row and 64 bytes a combination; in
+ * the first call 40 bytes a combination more, with what keys.c takes.
+ */
+#include "sipp.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "virtual/keys.h"
+
+#define FUNC "sipp.comparator"
+#define ARG_OUTCOME 0
+#define ARG_UNIT 1
+
+/* What a partition keeps. */
+typedef struct Comparator
+{
+	int32	   *combination;	/* of each row */
+	Peers	   *peers;			/* of each combination */
+} Comparator;
+
+/*
+ * Read the partition: the combination of each row, and the sums of each combination,
+ * about a shift that the first outcomes decide.
+ */
+static KeySums *
+read_partition(PartitionScan *scan, int32 *combination, double *shift, MemoryContext work)
+{
+	KeySums    *sums = NULL;
+	int			room = 0;
+	bool		shifted = false;
+	int			first = 0;
+	int			n;
+
+	while ((n = scan_next(scan)) > 0)
+	{
+		int			combinations = key_combinations(scan->keys);
+
+		if (combinations > room)
+		{
+			int			more = Max(combinations, Min(2 * (int64) room, scan->rows));
+
+			sums = sums == NULL ? MemoryContextAllocHuge(work, mul_size(sizeof(KeySums), more)) :
+				repalloc_huge(sums, mul_size(sizeof(KeySums), more));
+			memset(sums + room, 0, sizeof(KeySums) * (more - room));
+			room = more;
+		}
+		if (!shifted)
+		{
+			double		y[SCAN_CHUNK];
+			int			m = 0;
+
+			for (int i = 0; i < n; i++)
+				if (scan->known[0][i])
+					y[m++] = scan->value[0][i];
+			*shift = key_shift(y, m);
+			shifted = m > 0;
+		}
+		for (int i = 0; i < n; i++)
+		{
+			int			c = scan->combination[i];
+
+			combination[first + i] = c;
+			if (scan->known[0][i])
+				key_sums_add(&sums[c], scan->value[0][i], *shift);
+		}
+		first += n;
+	}
+	return sums;
+}
+
+/* The answers, one for each combination. */
+static Peers *
+make_peers(const KeySpace *keys, KeySums *sums, double shift, MemoryContext work,
+		   MemoryContext cxt)
+{
+	int			n = key_combinations(keys);
+	Peers	   *peers = MemoryContextAllocHuge(cxt, mul_size(sizeof(Peers), n));
+	int64	   *own = MemoryContextAllocHuge(work, mul_size(sizeof(int64), n));
+	Peers	   *empty = peers_make();
+	int64		total = 0;
+
+	for (int c = 0; c < n; c++)
+		total += sums[c].n;
+	key_pools(keys, sums, own);
+	for (int c = 0; c < n; c++)
+	{
+		Peers	   *p = &peers[c];
+
+		if ((c & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		*p = *empty;
+		p->flags = PEERS_UNIT | PEERS_TOTAL;
+		p->pool = sums[c].n;
+		p->own = own[c];
+		p->total = total;
+		p->unit = key_unit_hash(keys, c);
+		p->sharing = (double) own[c];
+		key_sums_moments(&sums[c], shift, &p->mean, &p->variance);
+	}
+	pfree(empty);
+	return peers;
+}
+
+/* The first call in a partition. */
+static void
+make_comparator(FunctionCallInfo fcinfo, Comparator *result, MemoryContext cxt)
+{
+	static const char *const names[SIPP_MAX_KEYS] = {
+		"unit", "leave_out", "second leave_out", "third leave_out"
+	};
+	WindowObject winobj = PG_WINDOW_OBJECT();
+	KeyReader  *reader = key_reader(fcinfo, FUNC, ARG_UNIT, PG_NARGS() - ARG_UNIT, names);
+	int			rows = partition_rows(winobj, FUNC);
+	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, FUNC,
+											   ALLOCSET_DEFAULT_SIZES);
+	KeySpace   *keys = key_space(reader, work);
+	PartitionScan scan;
+	KeySums    *sums;
+	double		shift = 0;
+
+	scan.nnumber = 1;
+	scan.number[0].argument = ARG_OUTCOME;
+	scan.number[0].name = "outcome";
+	scan.number[0].is_outcome = true;
+	scan.number[0].is_boolean = get_fn_expr_argtype(fcinfo->flinfo, ARG_OUTCOME) == BOOLOID;
+	scan_begin(&scan, winobj, FUNC, keys, rows, work);
+	result->combination = MemoryContextAllocHuge(cxt, mul_size(sizeof(int32), rows));
+	sums = read_partition(&scan, result->combination, &shift, work);
+	key_space_finish(keys);
+	result->peers = make_peers(keys, sums, shift, work, cxt);
+	MemoryContextDelete(work);
+
+	/* no row is read again, so that the window can forget those it has passed */
+	WinSetMarkPosition(winobj, rows - 1);
+}
+
+PG_FUNCTION_INFO_V1(sipp_comparator);
+Datum
+sipp_comparator(PG_FUNCTION_ARGS)
+{
+	WindowObject winobj = PG_WINDOW_OBJECT();
+	MemoryContext cxt;
+	bool		first;
+	Comparator *c = partition_memory(winobj, sizeof(Comparator), &cxt, &first);
+
+	if (first)
+		make_comparator(fcinfo, c, cxt);
+	PG_RETURN_PEERS(&c->peers[c->combination[WinGetCurrentPosition(winobj)]]);
+}

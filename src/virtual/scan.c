@@ -1,0 +1,176 @@
+/*
+ * scan.c
+ *		How the windows read a partition: see keys.h.
+ */
+#include "sipp.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "virtual/keys.h"
+
+/* The outcome of a row as a number: see keys.h. */
+double
+outcome_number(Datum d, bool is_boolean, const char *func, const char *arg)
+{
+	double		v;
+
+	if (is_boolean)
+		return DatumGetBool(d) ? 1 : 0;
+	v = DatumGetFloat8(d);
+	if (unlikely(!(fabs(v) <= SIPP_MAX_OUTCOME)))
+	{
+		if (isfinite(v))
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("argument \"%s\" of %s is beyond %g", arg, func, SIPP_MAX_OUTCOME),
+					 errdetail("It is %g.", v),
+					 errhint("Turn placeholders into NULL, which leaves the row out.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("argument \"%s\" of %s is %s", arg, func,
+						isnan(v) ? "NaN" : v > 0 ? "Infinity" : "-Infinity"),
+				 errhint("Turn it into NULL, which leaves the row out.")));
+	}
+	return v;
+}
+
+static int
+compare_doubles(const void *a, const void *b)
+{
+	double		x = *(const double *) a;
+	double		y = *(const double *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* The point that outcomes are summed about: see keys.h. */
+double
+key_shift(const double *y, int n)
+{
+	double		sample[16];
+	int			m = Min(n, (int) lengthof(sample));
+
+	if (n == 0)
+		return 0;
+	for (int i = 0; i < m; i++)
+		sample[i] = y[(int64) i * n / m];
+	qsort(sample, m, sizeof(double), compare_doubles);
+	return sample[m / 2];
+}
+
+/* The partition's memory: see keys.h. */
+void *
+partition_memory(WindowObject winobj, Size size, MemoryContext *cxt, bool *first)
+{
+	Size		header = MAXALIGN(sizeof(bool));
+	bool	   *used = WinGetPartitionLocalMemory(winobj, header + size);
+
+	*first = !*used;
+	*used = true;
+	*cxt = GetMemoryChunkContext(used);
+	return (char *) used + header;
+}
+
+/* Rows of the partition: see keys.h. */
+int
+partition_rows(WindowObject winobj, const char *func)
+{
+	int64		rows = WinGetPartitionRowCount(winobj);
+
+	if (rows > PARTITION_MOST)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a partition of %s cannot have more than %d rows", func, PARTITION_MOST),
+				 errhint("Match on more: PARTITION BY more columns makes smaller partitions.")));
+	return (int) rows;
+}
+
+void
+scan_begin(PartitionScan *s, WindowObject winobj, const char *func, KeySpace *keys,
+		   int rows, MemoryContext cxt)
+{
+	s->winobj = winobj;
+	s->func = func;
+	s->keys = keys;
+	s->rows = rows;
+	s->next = 0;
+	s->row = AllocSetContextCreate(cxt, "sipp row", ALLOCSET_DEFAULT_SIZES);
+}
+
+/* The error of a number that is none. */
+pg_noreturn static void
+not_finite(const PartitionScan *s, const ScanNumber *number, double v)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("argument \"%s\" of %s is %s", number->name, s->func,
+					isnan(v) ? "NaN" : v > 0 ? "Infinity" : "-Infinity"),
+			 errhint("Turn it into NULL, which leaves the row out of all pools.")));
+}
+
+/*
+ * Read some rows.  Of a chunk one argument is read after the other, forward and
+ * backward in turn: a window can only step to a neighbouring row, so that a second
+ * argument of the same row would cost two steps more.  Expressions leave memory behind,
+ * which would pile up until the partition is read.
+ */
+int
+scan_next(PartitionScan *s)
+{
+	const KeyReader *reader = key_space_reader(s->keys);
+	int			nkey = key_reader_count(reader);
+	int			n = Min(SCAN_CHUNK, s->rows - s->next);
+	bool		forward = true;
+	int			unit = -1;
+	MemoryContext old;
+
+	old = MemoryContextSwitchTo(s->row);
+	for (int a = 0; a < nkey + s->nnumber; a++, forward = !forward)
+	{
+		const ScanNumber *number = a < nkey ? NULL : &s->number[a - nkey];
+		int			arg = a < nkey ? key_reader_argument(reader, a) : number->argument;
+
+		CHECK_FOR_INTERRUPTS();
+		for (int i = 0; i < n; i++)
+		{
+			int			j = forward ? i : n - 1 - i;
+			bool		isnull;
+			Datum		d = WinGetFuncArgInPartition(s->winobj, arg, s->next + j,
+													 WINDOW_SEEK_HEAD, false, &isnull, NULL);
+
+			if (a == 0)
+				unit = s->key[j][0] = key_number(s->keys, 0, d, isnull, unit);
+			else if (a < nkey)
+				s->key[j][a] = key_number(s->keys, a, d, isnull,
+										  key_guess(s->keys, s->key[j][0], a));
+			else
+			{
+				double		v = 0;
+
+				if (isnull)
+					;
+				else if (number->is_outcome)
+					v = outcome_number(d, number->is_boolean, s->func, number->name);
+				else
+				{
+					v = DatumGetFloat8(d);
+					if (unlikely(!isfinite(v)))
+						not_finite(s, number, v);
+				}
+				s->value[a - nkey][j] = v;
+				s->known[a - nkey][j] = !isnull;
+			}
+			if ((i & 0xf) == 0xf)
+				MemoryContextReset(s->row);
+		}
+	}
+	MemoryContextSwitchTo(old);
+
+	for (int i = 0; i < n; i++)
+		s->combination[i] = key_tuple(s->keys, s->key[i]);
+	s->next += n;
+	return n;
+}

@@ -1,0 +1,569 @@
+/*
+ * share.c
+ *		The aggregate sipp.virtual_school_share: a school's share of successes
+ *		beside its virtual school's, with an exact test.
+ *
+ * If the school's pupils were a random sample of their likes, the successes among
+ * its n pupils of a cell whose pool has s successes in N would be beta-binomial:
+ * binomial with a share that the pool tells only so well, Beta(s + m, N - s + 1 -
+ * m).  Cells are independent.  The prior is worth one pupil; its mean m is the
+ * mean of the pools' shares s / N with weights n / (N + 1), which makes the
+ * distribution's mean the sum of n s / N, the successes expected.  A fixed m = 1/2
+ * would draw every small pool towards one half, and that adds up over cells: at
+ * a share of .05 and pools of five, most ordinary schools would be flagged.
+ * Where all pools agree (m is 0 or 1), s + 1/2 and N - s + 1/2 say that they need
+ * not be right.
+ *
+ * The state therefore keeps how many pupils have which peers (a class); pupils of
+ * one cell have the same ones.  Two cells with the same figures fall into one
+ * class, which then has more pupils than "own": it is cut up again.
+ *
+ * The distribution of the sum is computed by adding up products of probabilities:
+ * everything is positive, nothing cancels.  Each cell's probabilities come from
+ * their ratios, outwards from the mode, without gamma functions, and are scaled to
+ * add up to 1.  Sums are paired like a tournament's players, so that roundings
+ * pile up log2(cells) deep.  Products below 1e-300 are left out: at most n^2 of
+ * them, which touches no p-value above 1e-270.
+ */
+#include "sipp.h"
+
+#include <math.h>
+
+#include "common/hashfn.h"
+#include "libpq/pqformat.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "cohort/rows.h"
+#include "virtual/aggregate.h"
+#include "virtual/keys.h"
+
+#define FUNC "sipp.virtual_school_share"
+
+#define MIN_CLASSES 8
+#define NEGLIGIBLE	1e-300
+
+PG_FUNCTION_INFO_V1(sipp_virtual_share_accum);
+PG_FUNCTION_INFO_V1(sipp_virtual_share_bool_accum);
+PG_FUNCTION_INFO_V1(sipp_virtual_share_combine);
+PG_FUNCTION_INFO_V1(sipp_virtual_share_serialize);
+PG_FUNCTION_INFO_V1(sipp_virtual_share_deserialize);
+PG_FUNCTION_INFO_V1(sipp_virtual_share_final);
+
+/* The pupils who have the same peers. */
+typedef struct ShareClass
+{
+	Peers		peers;
+	int64		rows;
+} ShareClass;
+
+typedef struct ShareState
+{
+	MemoryContext cxt;			/* holds the arrays */
+	int64		pupils;			/* with an outcome */
+	int64		matched;		/* of these, with somebody in the pool */
+	int64		dropped;
+	int64		successes;		/* of the matched */
+	Units		units;
+	bool		uncounted;		/* a pupil that its own peers do not count */
+	bool		uneven;			/* pools that the unit's pupils share in part */
+	Dd			expected;		/* sum of the pools' shares */
+	int64		nclass;
+	int64		room;
+	ShareClass *classes;
+	int64	   *slot;			/* [2 * room] hash table: index + 1 of a class, or 0 */
+} ShareState;
+
+/* A distribution on whole numbers. */
+typedef struct Pmf
+{
+	double	   *buffer;			/* as allocated */
+	double	   *p;				/* [n] probability of first, first + 1, ... */
+	int64		first;
+	int64		n;
+	int			rank;			/* rounds won in the tournament */
+} Pmf;
+
+/* A cell: n of the unit's pupils beside a pool. */
+typedef struct ShareCell
+{
+	int64		n;
+	double		pool;
+	double		ones;			/* successes of the pool */
+} ShareCell;
+
+/* The slot of a class, or the empty one where it would go. */
+static int64 *
+share_slot(const ShareState *s, const Peers *p)
+{
+	uint64		mask = (uint64) (2 * s->room - 1);
+	uint64		i = hash_bytes_extended((const unsigned char *) p, sizeof(Peers), 0) & mask;
+
+	while (s->slot[i] != 0 &&
+		   memcmp(&s->classes[s->slot[i] - 1].peers, p, sizeof(Peers)) != 0)
+		i = (i + 1) & mask;
+	return &s->slot[i];
+}
+
+/* Room for twice as many classes. */
+static void
+share_grow(ShareState *s)
+{
+	int64		room = s->room == 0 ? MIN_CLASSES : 2 * s->room;
+	size_t		slots = sizeof(int64) * 2 * room;
+
+	if (s->room == 0)
+		s->classes = MemoryContextAllocHuge(s->cxt, sizeof(ShareClass) * room);
+	else
+	{
+		s->classes = repalloc_huge(s->classes, sizeof(ShareClass) * room);
+		pfree(s->slot);
+	}
+	s->slot = MemoryContextAllocHuge(s->cxt, slots);
+	memset(s->slot, 0, slots);
+	s->room = room;
+	for (int64 i = 0; i < s->nclass; i++)
+		*share_slot(s, &s->classes[i].peers) = i + 1;
+}
+
+/* Count rows pupils with these peers, whose pool is not empty. */
+static void
+share_count(ShareState *s, const Peers *p, int64 rows)
+{
+	int64	   *slot;
+
+	if (s->nclass == s->room)
+		share_grow(s);
+	slot = share_slot(s, p);
+	if (*slot == 0)
+	{
+		if (!peers_binary(p))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("argument \"peers\" of %s must be the peers of a 0/1 outcome", FUNC),
+					 errdetail("A pool of " INT64_FORMAT " has mean %g and variance %g.",
+							   p->pool, p->mean, p->variance),
+					 errhint("Make them with the same outcome, as in sipp.comparator(passed, school) OVER (...).")));
+		s->uncounted |= !PEERS_COUNT_PUPIL(p);
+		s->uneven |= p->sharing != (double) p->own;
+		s->classes[s->nclass].peers = *p;
+		s->classes[s->nclass].rows = 0;
+		*slot = ++s->nclass;
+	}
+	s->classes[*slot - 1].rows += rows;
+}
+
+/* The transition, of both types of outcome. */
+static Datum
+share_accum(FunctionCallInfo fcinfo, bool is_boolean)
+{
+	MemoryContext cxt = aggregate_context(fcinfo, FUNC);
+	ShareState *s = state_begin(fcinfo, FUNC, sizeof(ShareState));
+	const Peers *p;
+	double		y;
+
+	s->cxt = cxt;
+	if (PG_ARGISNULL(1))
+	{
+		s->dropped++;
+		PG_RETURN_POINTER(s);
+	}
+	y = is_boolean ? DatumGetBool(PG_GETARG_DATUM(1)) : PG_GETARG_FLOAT8(1);
+	if (y != 0 && y != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("argument \"outcome\" of %s must be 0 or 1", FUNC),
+				 errdetail("It is %.15g.", y),
+				 errhint("sipp.virtual_school takes outcomes of any kind.")));
+	s->pupils++;
+	if (PG_ARGISNULL(2))
+		PG_RETURN_POINTER(s);
+	p = PG_GETARG_PEERS(2);
+	units_add(&s->units, p->unit);
+	if (p->pool > 0)
+	{
+		share_count(s, p, 1);
+		s->matched++;
+		s->successes += y == 1;
+		s->expected = dd_plus(s->expected, p->mean);
+	}
+	PG_RETURN_POINTER(s);
+}
+
+/*
+ * sipp_virtual_share_accum(internal, float8, peers): transition.
+ */
+Datum
+sipp_virtual_share_accum(PG_FUNCTION_ARGS)
+{
+	return share_accum(fcinfo, false);
+}
+
+/*
+ * sipp_virtual_share_bool_accum(internal, boolean, peers): the same of a boolean.
+ */
+Datum
+sipp_virtual_share_bool_accum(PG_FUNCTION_ARGS)
+{
+	return share_accum(fcinfo, true);
+}
+
+/*
+ * sipp_virtual_share_combine(internal, internal): two states as one.
+ */
+Datum
+sipp_virtual_share_combine(PG_FUNCTION_ARGS)
+{
+	MemoryContext cxt = aggregate_context(fcinfo, FUNC);
+	const ShareState *b = PG_ARGISNULL(1) ? NULL : (ShareState *) PG_GETARG_POINTER(1);
+	ShareState *a;
+
+	if (b == NULL)
+	{
+		if (PG_ARGISNULL(0))
+			PG_RETURN_NULL();
+		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+	}
+	a = state_begin(fcinfo, FUNC, sizeof(ShareState));
+	a->cxt = cxt;
+	a->pupils += b->pupils;
+	a->matched += b->matched;
+	a->dropped += b->dropped;
+	a->successes += b->successes;
+	units_merge(&a->units, &b->units);
+	a->expected = dd_add(a->expected, b->expected);
+	for (int64 i = 0; i < b->nclass; i++)
+		share_count(a, &b->classes[i].peers, b->classes[i].rows);
+	PG_RETURN_POINTER(a);
+}
+
+/*
+ * sipp_virtual_share_serialize(internal): a worker's state for the leader.
+ */
+Datum
+sipp_virtual_share_serialize(PG_FUNCTION_ARGS)
+{
+	const ShareState *s;
+	size_t		size;
+	bytea	   *out;
+
+	(void) aggregate_context(fcinfo, FUNC);
+	s = (ShareState *) PG_GETARG_POINTER(0);
+	size = VARHDRSZ + sizeof(ShareState) + sizeof(ShareClass) * (size_t) s->nclass;
+	if (size > MaxAllocSize)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("%s: one worker's cells are more than 1 GB", FUNC),
+				 errhint("Set max_parallel_workers_per_gather to 0 for this query.")));
+	out = palloc(size);
+	SET_VARSIZE(out, size);
+	memcpy(VARDATA(out), s, sizeof(ShareState));
+	if (s->nclass > 0)
+		memcpy(VARDATA(out) + sizeof(ShareState), s->classes, sizeof(ShareClass) * s->nclass);
+	PG_RETURN_BYTEA_P(out);
+}
+
+/*
+ * sipp_virtual_share_deserialize(bytea, internal): the inverse, without a hash
+ * table: it is only read.
+ */
+Datum
+sipp_virtual_share_deserialize(PG_FUNCTION_ARGS)
+{
+	bytea	   *bytes;
+	ShareState *s = palloc(sizeof(ShareState));
+	size_t		size;
+
+	(void) aggregate_context(fcinfo, FUNC);
+	bytes = PG_GETARG_BYTEA_PP(0);
+	if (VARSIZE_ANY_EXHDR(bytes) < sizeof(ShareState))
+		elog(ERROR, "invalid serialized state of %s", FUNC);
+	memcpy(s, VARDATA_ANY(bytes), sizeof(ShareState));
+	size = sizeof(ShareClass) * (size_t) s->nclass;
+	if (VARSIZE_ANY_EXHDR(bytes) != sizeof(ShareState) + size)
+		elog(ERROR, "invalid serialized state of %s", FUNC);
+	s->cxt = CurrentMemoryContext;
+	s->classes = palloc(Max(size, 1));
+	memcpy(s->classes, VARDATA_ANY(bytes) + sizeof(ShareState), size);
+	s->slot = NULL;
+	s->room = s->nclass;
+	PG_RETURN_POINTER(s);
+}
+
+/* Probabilities for 0 .. n - 1 in the current context, all zero. */
+static double *
+pmf_alloc(int64 n)
+{
+	double	   *p = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(double) * n);
+
+	memset(p, 0, sizeof(double) * n);
+	return p;
+}
+
+/*
+ * Beta-binomial distribution of n trials, by p(x + 1) / p(x) =
+ * (n - x) (a + x) / ((x + 1) (b + n - x - 1)).  It has one mode, as a + b >= 2.
+ */
+static Pmf
+pmf_beta_binomial(int64 n, long double a, long double b)
+{
+	long double rise = (long double) n * (a - 1) - (b - 1); /* ratio >= 1 while (a + b - 2) x is below */
+	long double sum = 1;
+	long double v = 1;
+	int64		mode;
+	int64		lo;
+	int64		hi;
+	Pmf			d;
+
+	if (rise <= 0)
+		mode = 0;
+	else if (rise >= (a + b - 2) * n)
+		mode = n;
+	else
+		mode = (int64) (rise / (a + b - 2));
+
+	d.buffer = pmf_alloc(n + 1);
+	d.buffer[mode] = 1;
+	for (hi = mode; hi < n; hi++)
+	{
+		v *= (n - hi) * (a + hi) / ((hi + 1) * (b + (n - hi - 1)));
+		if (v < NEGLIGIBLE)
+			break;
+		d.buffer[hi + 1] = (double) v;
+		sum += v;
+	}
+	v = 1;
+	for (lo = mode; lo > 0; lo--)
+	{
+		v *= lo * (b + (n - lo)) / ((n - lo + 1) * (a + (lo - 1)));
+		if (v < NEGLIGIBLE)
+			break;
+		d.buffer[lo - 1] = (double) v;
+		sum += v;
+	}
+	for (int64 x = lo; x <= hi; x++)
+		d.buffer[x] = (double) (d.buffer[x] / sum);
+	d.p = d.buffer + lo;
+	d.first = lo;
+	d.n = hi - lo + 1;
+	d.rank = 0;
+	return d;
+}
+
+/* The distribution of the sum of two; frees both. */
+static Pmf
+pmf_add(Pmf a, Pmf b)
+{
+	Pmf			d;
+	int64		work = 0;
+
+	if (a.n > b.n)
+	{
+		Pmf			t = a;
+
+		a = b;
+		b = t;
+	}
+	d.first = a.first + b.first;
+	d.n = a.n + b.n - 1;
+	d.rank = Max(a.rank, b.rank) + 1;
+	d.p = d.buffer = pmf_alloc(d.n);
+	for (int64 i = 0; i < a.n; i++)
+	{
+		const double f = a.p[i];
+		double		least = NEGLIGIBLE / f;
+		const double *restrict from = b.p;
+		double	   *restrict to = d.p + i;
+		int64		lo = 0;
+		int64		hi = b.n;
+
+		/* below least lie products that underflow, which is slow as well as idle */
+		while (lo < hi && from[lo] < least)
+			lo++;
+		while (hi > lo && from[hi - 1] < least)
+			hi--;
+		for (int64 j = lo; j < hi; j++)
+			to[j] += f * from[j];
+		work += b.n;
+		if (work > 1000000)
+		{
+			CHECK_FOR_INTERRUPTS();
+			work = 0;
+		}
+	}
+	pfree(a.buffer);
+	pfree(b.buffer);
+	while (d.n > 1 && d.p[d.n - 1] < NEGLIGIBLE)
+		d.n--;
+	while (d.n > 1 && d.p[0] < NEGLIGIBLE)
+	{
+		d.p++;
+		d.first++;
+		d.n--;
+	}
+	return d;
+}
+
+/* Small cells first: what is added is of one size then, and the order is one. */
+static int
+compare_cells(const void *x, const void *y)
+{
+	const ShareCell *a = x;
+	const ShareCell *b = y;
+
+	if (a->n != b->n)
+		return a->n < b->n ? -1 : 1;
+	if (a->pool != b->pool)
+		return a->pool < b->pool ? -1 : 1;
+	return a->ones < b->ones ? -1 : a->ones > b->ones;
+}
+
+/* The cells that the classes are of. */
+static ShareCell *
+share_cells(const ShareState *s, int64 *ncell)
+{
+	ShareCell  *cells;
+	int64		n = 0;
+
+	for (int64 i = 0; i < s->nclass; i++)
+	{
+		const ShareClass *c = &s->classes[i];
+
+		n += c->rows / c->peers.own + (c->rows % c->peers.own > 0);
+	}
+	cells = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(ShareCell) * n);
+	n = 0;
+	for (int64 i = 0; i < s->nclass; i++)
+	{
+		const Peers *p = &s->classes[i].peers;
+
+		for (int64 rows = s->classes[i].rows; rows > 0; rows -= p->own)
+		{
+			cells[n].n = Min(rows, p->own);
+			cells[n].pool = (double) p->pool;
+			cells[n].ones = rint((double) p->pool * p->mean);
+			n++;
+		}
+	}
+	qsort(cells, n, sizeof(ShareCell), compare_cells);
+	*ncell = n;
+	return cells;
+}
+
+/* Mean of the prior distribution of a cell's share: see the head of this file. */
+static double
+share_prior(const ShareCell *cells, int64 ncell)
+{
+	Dd			weight = {0, 0};
+	Dd			sum = {0, 0};
+	double		mean;
+
+	for (int64 i = 0; i < ncell; i++)
+	{
+		double		w = (double) cells[i].n / (cells[i].pool + 1);
+
+		weight = dd_plus(weight, w);
+		sum = dd_plus(sum, w * (cells[i].ones / cells[i].pool));
+	}
+	mean = dd_value(sum) / dd_value(weight);
+	return mean > 0 && mean < 1 ? mean : 0.5;
+}
+
+/* Two-sided p-value of the successes: twice the smaller tail. */
+static double
+share_p_value(const ShareState *s)
+{
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, FUNC, ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	int64		ncell;
+	ShareCell  *cells = share_cells(s, &ncell);
+	double		prior = share_prior(cells, ncell);
+	Pmf			stack[64];		/* ranks fall from the bottom to the top */
+	int			depth = 0;
+	Dd			total = {0, 0};
+	Dd			below = {0, 0};
+	Dd			above = {0, 0};
+	double		tail;
+
+	for (int64 i = 0; i < ncell; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		stack[depth++] = pmf_beta_binomial(cells[i].n, cells[i].ones + prior,
+										   cells[i].pool - cells[i].ones + (1 - prior));
+		while (depth > 1 && stack[depth - 2].rank <= stack[depth - 1].rank)
+		{
+			stack[depth - 2] = pmf_add(stack[depth - 1], stack[depth - 2]);
+			depth--;
+		}
+	}
+	for (; depth > 1; depth--)
+		stack[depth - 2] = pmf_add(stack[depth - 1], stack[depth - 2]);
+
+	for (int64 i = 0; i < stack[0].n; i++)
+	{
+		int64		x = stack[0].first + i;
+
+		total = dd_plus(total, stack[0].p[i]);
+		if (x <= s->successes)
+			below = dd_plus(below, stack[0].p[i]);
+		if (x >= s->successes)
+			above = dd_plus(above, stack[0].p[i]);
+	}
+	tail = Min(dd_value(below), dd_value(above)) / dd_value(total);
+
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
+	return Min(1, 2 * tail);
+}
+
+/*
+ * sipp_virtual_share_final(internal): the row of sipp.share_benchmark.
+ */
+Datum
+sipp_virtual_share_final(PG_FUNCTION_ARGS)
+{
+	static const ShareState nobody;
+	const ShareState *s;
+	double		n;
+	double		actual = NAN;
+	double		virtual = NAN;
+	double		p = NAN;
+	const char *reason = NULL;
+	Datum		values[11];
+	bool		nulls[11] = {false};
+
+	(void) aggregate_context(fcinfo, FUNC);
+	s = PG_ARGISNULL(0) ? &nobody : (ShareState *) PG_GETARG_POINTER(0);
+	n = (double) s->matched;
+	if (s->pupils == 0)
+		reason = "no pupil has an outcome";
+	else if (s->matched == 0)
+		reason = "every pool is empty";
+	else
+	{
+		actual = (double) s->successes / n;
+		virtual = dd_value(s->expected) / n;
+		if (s->units.several)
+			reason = "the pupils are of more than one unit: no p-value";
+		else if (s->uncounted)
+			reason = "a pupil with an outcome is not counted in its peers' own: no p-value";
+		else if (s->uneven)
+			reason = "pools overlap in part, as nearest neighbours do: no exact p-value";
+		else
+			p = share_p_value(s);
+	}
+
+	values[0] = Int64GetDatum(s->pupils);
+	values[1] = Int64GetDatum(s->matched);
+	values[2] = Int64GetDatum(s->pupils - s->matched);
+	put_float(values, nulls, 3, actual);
+	put_float(values, nulls, 4, virtual);
+	put_float(values, nulls, 5, dd_value(dd_sub(dd_make((double) s->successes), s->expected)) / n);
+	values[6] = Int64GetDatum(s->successes);
+	nulls[6] = s->matched == 0;
+	put_float(values, nulls, 7, s->matched > 0 ? dd_value(s->expected) : NAN);
+	put_float(values, nulls, 8, p);
+	values[9] = Int64GetDatum(s->dropped);
+	put_text(values, nulls, 10, reason);
+	PG_RETURN_DATUM(row_datum(result_desc(fcinfo), lengthof(values), values, nulls));
+}

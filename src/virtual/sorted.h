@@ -1,0 +1,100 @@
+/*
+ * sorted.h
+ *		The candidates of a partition, sorted by score: who is near, how many share no
+ *		key, what they add up to.
+ *
+ * A candidate is a row with an outcome and a score; its position is its place by score.
+ * Those within a distance of a score are a *window* of positions.
+ */
+#ifndef SIPP_SORTED_H
+#define SIPP_SORTED_H
+
+#include "virtual/keys.h"
+
+#define SORTED_KEYS 2			/* the unit and one to leave out */
+#define SORTED_SETS (1 << SORTED_KEYS)
+
+/* The positions grouped by a set of keys, ascending in each group. */
+typedef struct SortedMembers
+{
+	int32	   *group;			/* [combination] */
+	int32	   *start;			/* [group], one more than there are groups */
+	int32	   *at;				/* positions; NULL: all of them, in one group */
+	struct SortedBlock *block;	/* sums before each block of entries, or NULL */
+} SortedMembers;
+
+typedef struct Sorted
+{
+	const KeySpace *keys;
+	int			effective;		/* mask of the keys that matter */
+	int			n;				/* candidates */
+	double	   *score;			/* [position], ascending */
+	double	   *outcome;		/* [position] */
+	int32		(*key)[SORTED_KEYS];	/* [position]: values of the keys that matter */
+	double		shift;			/* what outcomes are summed about */
+	SortedMembers set[SORTED_SETS]; /* by mask of keys that matter; [0] is all */
+} Sorted;
+
+/* A row's window. */
+typedef struct SortedWindow
+{
+	int32		combination;	/* of the row's keys */
+	int32		left;			/* first position */
+	int32		right;			/* the one after the last */
+	int32		pool;			/* how many of these share no key */
+	double		sharing;		/* how many of its unit lean on them */
+} SortedWindow;
+
+/*
+ * From keys, n, score, outcome and the combination of each position: the rest.  Memory is
+ * taken from cxt.
+ */
+extern void sorted_finish(Sorted *s, const int32 *combination, MemoryContext cxt);
+
+/*
+ * How many positions in [left, right) share none of the keys of a mask (of keys that
+ * matter) with a combination.
+ */
+extern int	sorted_eligible(const Sorted *s, int mask, int combination, int32 left,
+							int32 right);
+
+/*
+ * The window of the k nearest to a score who share no key with the window's combination,
+ * and of all who are as near as the k-th, none beyond the caliper (infinite: no limit).
+ * The candidates before pos have no larger score, the others no smaller one.
+ */
+extern void sorted_window(const Sorted *s, double score, int pos, int k, double caliper,
+						  SortedWindow *window);
+
+/* Is sorted_prepare needed before the moments of this window? */
+extern bool sorted_is_wide(const SortedWindow *window);
+
+/* Makes ready for the moments of wide windows. */
+extern void sorted_prepare(Sorted *s, MemoryContext cxt);
+
+/* Mean and variance of a window's pool; NaN where there is none. */
+extern void sorted_moments(const Sorted *s, const SortedWindow *window, double *mean,
+						   double *variance);
+
+/* How many of n sorted numbers are below a bound. */
+static inline int
+below(const int32 *sorted, int n, int32 bound)
+{
+	int			lo = 0;
+
+	while (n > 0)
+	{
+		int			half = n / 2;
+
+		if (sorted[lo + half] < bound)
+		{
+			lo += half + 1;
+			n -= half + 1;
+		}
+		else
+			n = half;
+	}
+	return lo;
+}
+
+#endif							/* SIPP_SORTED_H */
