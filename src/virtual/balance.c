@@ -135,6 +135,8 @@ balance_accum(FunctionCallInfo fcinfo, bool is_boolean)
 	{
 		const Peers *p = PG_GETARG_PEERS(2);
 
+		if (is_boolean)
+			peers_need_binary(p, FUNC, "covariate_peers");
 		units_add(&b->units, p->unit);
 		if (p->pool > 0)
 			balance_add(b, x, p);

@@ -178,7 +178,11 @@ benchmark_accum(FunctionCallInfo fcinfo, bool is_boolean)
 	if (PG_ARGISNULL(2))
 		b->pupils++;			/* a cell that nobody published: unmatched */
 	else
+	{
+		if (is_boolean)
+			peers_need_binary(PG_GETARG_PEERS(2), FUNC, "peers");
 		benchmark_add(b, y, PG_GETARG_PEERS(2));
+	}
 	PG_RETURN_POINTER(b);
 }
 

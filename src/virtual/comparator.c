@@ -29,8 +29,9 @@ typedef struct Comparator
 } Comparator;
 
 /*
- * Read the partition: the combination of each row, and the sums of each combination,
- * about a shift that the first outcomes decide.
+ * Read the partition: the combination of each row, and the sums of each combination about
+ * a shift.  The first outcomes decide it; should a later one be much nearer to 0, the
+ * sums so far are moved, which costs them nothing, being of larger numbers.
  */
 static KeySums *
 read_partition(PartitionScan *scan, int32 *combination, double *shift, MemoryContext work)
@@ -69,9 +70,18 @@ read_partition(PartitionScan *scan, int32 *combination, double *shift, MemoryCon
 		{
 			int			c = scan->combination[i];
 
+			double		y = scan->value[0][i];
+
 			combination[first + i] = c;
-			if (scan->known[0][i])
-				key_sums_add(&sums[c], scan->value[0][i], *shift);
+			if (!scan->known[0][i])
+				continue;
+			if (unlikely(key_shift_is_far(*shift, y)))
+			{
+				for (int j = 0; j < combinations; j++)
+					key_sums_rebase(&sums[j], *shift, y);
+				*shift = y;
+			}
+			key_sums_add(&sums[c], y, *shift);
 		}
 		first += n;
 	}

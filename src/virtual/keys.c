@@ -2,17 +2,13 @@
  * keys.c
  *		The keys of a partition's rows: see keys.h.
  *
- * Memory, in the partition's context: 32 to 48 bytes, and a copy of the value if it is
- * by reference, for each distinct value of a key; 20 to 36 bytes for each combination of
- * four keys; key_marginals takes up to 230 bytes a combination while it works.
- * Nothing is kept for a row.
+ * Memory, in the space's context: 40 to 80 bytes for each distinct value of a key, and a
+ * copy of the value if it is by reference; 20 to 64 bytes for each combination, depending on
+ * the number of keys and on how full the tables are.  Nothing is kept for a row.
  */
 #include "sipp.h"
 
-#include <math.h>
-
 #include "access/nbtree.h"
-#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"

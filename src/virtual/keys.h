@@ -19,6 +19,8 @@
 
 #include "virtual/virtual.h"
 
+#include <math.h>
+
 #include "num/dd.h"
 #include "windowapi.h"
 
@@ -26,7 +28,6 @@
 
 /* Rows of a partition: the window API counts them in an int. */
 #define PARTITION_MOST PG_INT32_MAX
-
 
 /* Sums over a set of rows; deviations are from the partition's shift. */
 typedef struct KeySums
@@ -74,8 +75,13 @@ extern void key_space_finish(KeySpace *s);
 /* The number of key k (0 is the unit) in a combination: 0 .. key_values(s, k) - 1 */
 extern int	key_value(const KeySpace *s, int combination, int k);
 extern int	key_values(const KeySpace *s, int k);
-extern uint64 key_unit_hash(const KeySpace *s, int combination);	/* the same in every partition, query
-																	 * and session; never 0 */
+
+/*
+ * The hash of a combination's unit, never 0: the same in every partition, query and
+ * session.  Units of a by-value type narrower than 64 bits never have the same hash,
+ * those of 64 bits only two pairs of them.
+ */
+extern uint64 key_unit_hash(const KeySpace *s, int combination);
 
 /* The keys that matter for the pool, as a bit mask over keys; never empty. */
 extern int	key_effective(const KeySpace *s);
@@ -87,8 +93,8 @@ extern bool key_shared(const KeySpace *s, int a, int b);
  * From sums by combination: sums of each combination's pool, in the same array, and
  * how many of these rows its unit has.  Both arrays have key_combinations(s) entries.
  *
- * A pool's sums are as exact as those of the combinations it is made of, however
- * large those of the others are, up to some 1e25 times the pool's spread.
+ * A pool's sums are as exact as those of the combinations it is made of, whatever
+ * the outcomes of the others are.
  */
 extern void key_pools(const KeySpace *s, KeySums *sums, int64 *own);
 
@@ -102,7 +108,13 @@ key_sums_add(KeySums *s, double y, double shift)
 	s->square = dd_add(s->square, dd_mul(d, d));
 }
 
-/* Mean and variance (divisor n - 1) of a set of rows; NaN where there is none. */
+/* Sums about another shift. */
+extern void key_sums_rebase(KeySums *s, double from, double to);
+
+/*
+ * Mean and variance (divisor n - 1) of a set of rows; NaN where there is none.  Equal
+ * outcomes have variance 0.
+ */
 extern void key_sums_moments(const KeySums *s, double shift, double *mean, double *variance);
 
 /*
@@ -122,10 +134,18 @@ extern int	key_groups(const KeySpace *s, int mask, int32 *group);
 extern double outcome_number(Datum d, bool is_boolean, const char *func, const char *arg);
 
 /*
- * The point that outcomes are summed about: the median of some of them, since an outlier
- * would cost all other pools digits.
+ * The point that outcomes are summed about.  Near to them it saves digits; but a
+ * placeholder of 1e30 in its place would swallow them all.  So it is a median of some, as
+ * long as no outcome is much nearer to 0.
  */
 extern double key_shift(const double *y, int n);
+
+/* Is this outcome so much nearer to 0 that it must replace the shift? */
+static inline bool
+key_shift_is_far(double shift, double y)
+{
+	return fabs(y) * 32 < fabs(shift);
+}
 
 /*
  * The partition's memory: WindowAgg frees it with the partition.  Window local

@@ -31,8 +31,8 @@ typedef struct KeyTable
 } KeyTable;
 
 /*
- * Mix 64 bits, reversibly: the finaliser of SplitMix64 (Steele, Lea and Flood 2014,
- * OOPSLA, table of variant 13).  Only 0 gives 0.
+ * Mix 64 bits, reversibly: the finaliser of SplitMix64 (Steele, Lea and Flood 2014, "Fast
+ * splittable pseudorandom number generators", OOPSLA).  Only 0 gives 0.
  */
 static inline uint64
 mix(uint64 x)

@@ -5,16 +5,15 @@
  * The first call in a partition sorts all by score and finds each row's *window*: from the
  * first to the last candidate whose distance is at most that of the k-th nearest of
  * those who share no key (sorted.h).  The row's pool are those of its window who share no
- * key.  The other calls add up their row's pool.
+ * key.  The other calls look their answer up.
  *
  * A partition of n rows takes O(n log^2 n) steps, whatever the keys, k, scores and ties are.
  *
- * Memory, until the partition ends: 24 bytes a row, 4 bytes a unit, and what sorted.c and
- * keys.c take; in the first call 32 bytes a row more, and 72 a row of the largest unit.
+ * Memory, until the partition ends: 44 bytes a row, 4 bytes a unit, and what keys.c takes;
+ * in the first call 33 bytes a row more, 56 a row of the largest unit, and what sorted.c
+ * takes.
  */
 #include "sipp.h"
-
-#include <math.h>
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -35,20 +34,41 @@
 typedef struct Nearest
 {
 	KeySpace   *keys;
-	Sorted		sorted;
-	SortedWindow *window;		/* of each row */
+	SortedRow  *scored;			/* rows with a score, by score */
+	int32	   *place;			/* [row]: its place there; without a score -1 - its
+								 * combination */
 	int32	   *own;			/* [unit]: its candidates */
-	int			k;
-	double		caliper;		/* infinite if there is none */
-	Peers		answer;
+	Peers		answer;			/* of the current row */
 } Nearest;
 
-/* A row with a score. */
+/* A row with a score, to be sorted. */
 typedef struct Scored
 {
 	double		score;
 	int32		row;
 } Scored;
+
+/* One end of a row's window: the left ones are even, the right ones odd. */
+typedef struct End
+{
+	int32		position;
+	int32		which;			/* 2 * (row of the unit), or + 1 */
+} End;
+
+/* The first call's work. */
+typedef struct Work
+{
+	Nearest    *result;
+	MemoryContext cxt;			/* deleted after the call */
+	int			rows;
+	int			k;
+	double		caliper;		/* infinite if there is none */
+	double	   *outcome;		/* [row], NaN if NULL */
+	Scored	   *sort;			/* rows with a score */
+	int			nscored;
+	bool	   *is_candidate;	/* [place]: has it an outcome? */
+	Sorted		sorted;
+} Work;
 
 #define ST_SORT sort_scored
 #define ST_ELEMENT_TYPE Scored
@@ -60,9 +80,10 @@ typedef struct Scored
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
-#define ST_SORT sort_positions
-#define ST_ELEMENT_TYPE int32
-#define ST_COMPARE(a, b) (*(a) < *(b) ? -1 : *(a) > *(b))
+#define ST_SORT sort_ends
+#define ST_ELEMENT_TYPE End
+#define ST_COMPARE(a, b) \
+	((a)->position < (b)->position ? -1 : (a)->position > (b)->position)
 #define ST_SCOPE static
 #define ST_CHECK_FOR_INTERRUPTS
 #define ST_DEFINE
@@ -77,135 +98,170 @@ huge(MemoryContext cxt, Size element, int64 n)
 /* Work space for the rows of one unit. */
 typedef struct Sharing
 {
-	int32	   *row;			/* rows with a score, unit by unit */
+	int32	   *place;			/* rows with a score, unit by unit */
 	int32	   *start;			/* [unit], one more than there are units */
-	int32	   *at;				/* ends of the unit's windows */
-	Dd		   *weight;			/* of each position from there to the next end */
-	Dd		   *before;			/* weighted positions before it */
+	End		   *end;			/* ends of the unit's windows */
+	int32	   *step;			/* [which]: the number of its position among theirs */
+	Dd		   *weight;			/* [step]: of each position from there to the next */
+	Dd		   *before;			/* [step]: weighted positions before it */
 } Sharing;
 
-/*
- * How many of a unit's pupils lean on each row's pool: the sum over the unit's
- * pupils j of |pool and pool_j| / |pool_j|.
- *
- * Each position p weighs w(p), the sum of 1 / |pool_j| over the windows that hold it;
- * w changes only at their ends.  A row's sum is that of w over its window's positions
- * that share none of the keys that all of the unit's pupils have in common.  Where they
- * have them all in common this is exact.  Otherwise it is an upper bound, as both
- * pools leave out more; so is the number of pupils, as no term exceeds 1.
- */
-static void
-unit_sharing(Nearest *w, const double *outcome, Sharing *s, int unit)
+/* The keys that matter and that all candidates of a unit have in common. */
+static int
+common_keys(const Work *w, const int32 *place, int n, int *combination)
 {
-	const int32 *row = s->row + s->start[unit];
-	int			nrow = s->start[unit + 1] - s->start[unit];
-	int			rep = -1;		/* a combination of the unit */
-	int			mask = w->sorted.effective;	/* keys that its candidates have in common */
-	int			n = 0;
-	int			m = 1;
-	Dd			weight = {0, 0};
+	const KeySpace *keys = w->result->keys;
+	int			mask = w->sorted.effective;
 
-	if (nrow == 1)
+	*combination = -1;
+	for (int i = 0; i < n; i++)
 	{
-		if (w->window[row[0]].pool > 0 && !isnan(outcome[row[0]]))
-			w->window[row[0]].sharing = 1;
-		return;
-	}
-	for (int i = 0; i < nrow; i++)
-	{
-		SortedWindow *v = &w->window[row[i]];
+		int			c = w->result->scored[place[i]].combination;
 
-		if (v->pool > 0)
-		{
-			s->at[n++] = v->left;
-			s->at[n++] = v->right;
-		}
-		if (isnan(outcome[row[i]]))
+		if (!w->is_candidate[place[i]])
 			continue;
-		if (rep < 0)
-			rep = v->combination;
+		if (*combination < 0)
+			*combination = c;
 		for (int k = 0; k < SORTED_KEYS; k++)
 			if ((mask & (1 << k)) != 0 &&
-				key_value(w->keys, v->combination, k) != key_value(w->keys, rep, k))
+				key_value(keys, c, k) != key_value(keys, *combination, k))
 				mask &= ~(1 << k);
 	}
-	if (rep < 0 || n == 0)
-		return;
+	return mask;
+}
 
-	sort_positions(s->at, n);
-	for (int i = 1; i < n; i++)
-		if (s->at[i] != s->at[m - 1])
-			s->at[m++] = s->at[i];
-	memset(s->weight, 0, sizeof(Dd) * m);
-	for (int i = 0; i < nrow; i++)
+/*
+ * How many of a unit's pupils lean on each row's pool: the sum over the unit's pupils j of
+ * |pool and pool_j| / |pool_j|.
+ *
+ * Each position weighs the sum of 1 / |pool_j| over the windows that hold it, which
+ * changes at their ends only.  A row's sum is that of the weights of its window's
+ * positions that share none of the keys that all of the unit's pupils have in common.
+ * Where these are all keys that matter this is exact.  Otherwise it is an upper bound, as
+ * both pools leave out more; so is the number of pupils, as no term exceeds 1.
+ */
+static void
+unit_sharing(Work *w, Sharing *s, int unit)
+{
+	const int32 *place = s->place + s->start[unit];
+	int			n = s->start[unit + 1] - s->start[unit];
+	SortedRow  *scored = w->result->scored;
+	int			nend = 0;
+	int			nstep = 0;
+	int			combination;
+	int			mask = common_keys(w, place, n, &combination);
+	int			eligible = 0;
+	Dd			weight = {0, 0};
+
+	for (int i = 0; i < n; i++)
 	{
-		SortedWindow *v = &w->window[row[i]];
-		Dd		   *left,
-				   *right;
-		Dd			each;
+		SortedRow  *row = &scored[place[i]];
 
-		if (v->pool == 0 || isnan(outcome[row[i]]))
+		if (row->pool == 0 || combination < 0)
 			continue;
-		each = dd_div(dd_make(1), v->pool);
-		left = &s->weight[below(s->at, m, v->left)];
-		right = &s->weight[below(s->at, m, v->right)];
-		*left = dd_add(*left, each);
-		*right = dd_sub(*right, each);
+		s->end[nend].position = row->left;
+		s->end[nend++].which = 2 * i;
+		s->end[nend].position = row->right;
+		s->end[nend++].which = 2 * i + 1;
 	}
-	s->before[0] = dd_make(0);
-	for (int i = 1; i < m; i++)
+	if (nend == 0)
+		return;
+	if (n == 1)
 	{
-		int			n_between = sorted_eligible(&w->sorted, mask, rep, s->at[i - 1], s->at[i]);
+		scored[place[0]].sharing = 1;
+		return;
+	}
 
-		weight = dd_add(weight, s->weight[i - 1]);
+	/* the weight that starts at each step */
+	sort_ends(s->end, nend);
+	for (int i = 0; i < nend; i++)
+	{
+		int			which = s->end[i].which;
+		int			j = place[which / 2];
+
+		if (i == 0 || s->end[i].position != s->end[i - 1].position)
+			s->weight[nstep++] = dd_make(0);
+		s->step[which] = nstep - 1;
+		if (w->is_candidate[j])
+		{
+			Dd			each = dd_div(dd_make(1), scored[j].pool);
+			Dd		   *at = &s->weight[nstep - 1];
+
+			*at = which % 2 == 0 ? dd_add(*at, each) : dd_sub(*at, each);
+		}
+	}
+
+	/* the weighted positions before each step */
+	for (int i = 0, step = 0; i < nend; i++)
+	{
+		int			now;
+
+		if ((i & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (i > 0 && s->end[i].position == s->end[i - 1].position)
+			continue;
+		now = sorted_eligible(&w->sorted, mask, combination, s->end[i].position);
+		s->before[step] = i == 0 ? dd_make(0) :
+			dd_add(s->before[step - 1], dd_mul(weight, dd_make(now - eligible)));
+		eligible = now;
+		weight = dd_add(weight, s->weight[step]);
 		if (weight.hi * PG_INT32_MAX < 0.5)
 			weight = dd_make(0);	/* no window is open: what roundings left */
-		s->before[i] = dd_add(s->before[i - 1], dd_mul(weight, dd_make(n_between)));
+		step++;
 	}
-	for (int i = 0; i < nrow; i++)
-	{
-		SortedWindow *v = &w->window[row[i]];
 
-		if (v->pool > 0)
-			v->sharing = Min(dd_value(dd_sub(s->before[below(s->at, m, v->right)],
-											 s->before[below(s->at, m, v->left)])),
-							 w->own[unit]);
+	for (int i = 0; i < n; i++)
+	{
+		SortedRow  *row = &scored[place[i]];
+
+		if (row->pool > 0)
+			row->sharing = Min(dd_value(dd_sub(s->before[s->step[2 * i + 1]],
+											   s->before[s->step[2 * i]])),
+							   w->result->own[unit]);
 	}
 }
 
 /* The rows with a score by unit, and what each unit's windows share. */
 static void
-find_sharing(Nearest *w, const double *outcome, const Scored *scored, int nscored,
-			 MemoryContext work)
+find_sharing(Work *w)
 {
-	int			nunit = key_values(w->keys, 0);
+	const KeySpace *keys = w->result->keys;
+	const SortedRow *scored = w->result->scored;
+	int			nunit = key_values(keys, 0);
 	int			most = 0;
 	Sharing		s;
 
-	s.row = huge(work, sizeof(int32), nscored);
-	s.start = huge(work, sizeof(int32), (int64) nunit + 2);
+	/* while filling, start[u + 1] runs from unit u's first entry to its end */
+	s.place = huge(w->cxt, sizeof(int32), w->nscored);
+	s.start = huge(w->cxt, sizeof(int32), (int64) nunit + 2);
 	memset(s.start, 0, sizeof(int32) * ((Size) nunit + 2));
-	for (int i = 0; i < nscored; i++)
-		s.start[key_value(w->keys, w->window[scored[i].row].combination, 0) + 2]++;
+	for (int i = 0; i < w->nscored; i++)
+		s.start[key_value(keys, scored[i].combination, 0) + 2]++;
 	for (int u = 2; u <= nunit + 1; u++)
 	{
 		most = Max(most, s.start[u]);
 		s.start[u] += s.start[u - 1];
 	}
-	for (int i = 0; i < nscored; i++)
-		s.row[s.start[key_value(w->keys, w->window[scored[i].row].combination, 0) + 1]++] =
-			scored[i].row;
-	s.at = huge(work, sizeof(int32), 2 * (int64) most);
-	s.weight = huge(work, sizeof(Dd), 2 * (int64) most);
-	s.before = huge(work, sizeof(Dd), 2 * (int64) most);
+	for (int i = 0; i < w->nscored; i++)
+		s.place[s.start[key_value(keys, scored[i].combination, 0) + 1]++] = i;
+
+	if (most > PG_INT32_MAX / 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a unit of %s cannot have more than %d rows in a partition", FUNC,
+						PG_INT32_MAX / 2)));
+	s.end = huge(w->cxt, sizeof(End), 2 * (int64) most);
+	s.step = huge(w->cxt, sizeof(int32), 2 * (int64) most);
+	s.weight = huge(w->cxt, sizeof(Dd), 2 * (int64) most);
+	s.before = huge(w->cxt, sizeof(Dd), 2 * (int64) most);
 	for (int u = 0; u < nunit; u++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		unit_sharing(w, outcome, &s, u);
+		unit_sharing(w, &s, u);
 	}
 }
 
-/* A number that is not a column's: k, or the caliper. */
+/* The value of k, which is whole, or of the caliper. */
 typedef struct Setting
 {
 	bool		isnull;
@@ -227,6 +283,15 @@ read_setting(WindowObject winobj, int arg, int row)
 	else
 		s.real = DatumGetFloat8(d);
 	return s;
+}
+
+/* A setting for a message. */
+static char *
+setting_text(const Setting *s, int arg)
+{
+	if (s->isnull)
+		return "NULL";
+	return arg == ARG_K ? psprintf(INT64_FORMAT, s->whole) : psprintf("%g", s->real);
 }
 
 /*
@@ -260,6 +325,8 @@ partition_setting(FunctionCallInfo fcinfo, int arg, const char *name, int rows,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("argument \"%s\" of %s must be the same in all rows of a partition",
 							name, FUNC),
+					 errdetail("It is %s in one row and %s in another.",
+							   setting_text(&first, arg), setting_text(&s, arg)),
 					 errhint("Add it to PARTITION BY, or give one value.")));
 		MemoryContextReset(row);
 	}
@@ -270,10 +337,10 @@ partition_setting(FunctionCallInfo fcinfo, int arg, const char *name, int rows,
 
 /* k and the caliper of the partition. */
 static void
-read_settings(FunctionCallInfo fcinfo, Nearest *w, int rows, MemoryContext work)
+read_settings(FunctionCallInfo fcinfo, Work *w)
 {
-	Setting		k = partition_setting(fcinfo, ARG_K, "k", rows, work);
-	Setting		caliper = partition_setting(fcinfo, ARG_CALIPER, "caliper", rows, work);
+	Setting		k = partition_setting(fcinfo, ARG_K, "k", w->rows, w->cxt);
+	Setting		caliper = partition_setting(fcinfo, ARG_CALIPER, "caliper", w->rows, w->cxt);
 
 	if (k.isnull)
 		ereport(ERROR,
@@ -298,12 +365,10 @@ read_settings(FunctionCallInfo fcinfo, Nearest *w, int rows, MemoryContext work)
 	}
 }
 
-/* Read the partition; the rows with a score, sorted by it. */
-static Scored *
-read_partition(FunctionCallInfo fcinfo, Nearest *w, int rows, double *outcome, int *nscored,
-			   MemoryContext work)
+/* Read the partition, and sort the rows with a score by it. */
+static void
+read_partition(FunctionCallInfo fcinfo, Work *w)
 {
-	Scored	   *scored = huge(work, sizeof(Scored), rows);
 	PartitionScan scan;
 	int			row = 0;
 	int			n;
@@ -316,102 +381,110 @@ read_partition(FunctionCallInfo fcinfo, Nearest *w, int rows, double *outcome, i
 	scan.number[1].name = "outcome";
 	scan.number[1].is_outcome = true;
 	scan.number[1].is_boolean = get_fn_expr_argtype(fcinfo->flinfo, ARG_OUTCOME) == BOOLOID;
-	scan_begin(&scan, PG_WINDOW_OBJECT(), FUNC, w->keys, rows, work);
-	*nscored = 0;
+	scan_begin(&scan, PG_WINDOW_OBJECT(), FUNC, w->result->keys, w->rows, w->cxt);
+
+	w->outcome = huge(w->cxt, sizeof(double), w->rows);
+	w->sort = huge(w->cxt, sizeof(Scored), w->rows);
+	w->nscored = 0;
 	while ((n = scan_next(&scan)) > 0)
 		for (int i = 0; i < n; i++, row++)
 		{
-			SortedWindow *v = &w->window[row];
-
-			v->combination = scan.combination[i];
-			v->left = v->right = v->pool = 0;
-			v->sharing = 0;
-			outcome[row] = scan.known[1][i] ? scan.value[1][i] : NAN;
+			w->result->place[row] = -1 - scan.combination[i];
+			w->outcome[row] = scan.known[1][i] ? scan.value[1][i] : NAN;
 			if (scan.known[0][i])
 			{
-				scored[*nscored].score = scan.value[0][i];
-				scored[(*nscored)++].row = row;
+				w->sort[w->nscored].score = scan.value[0][i];
+				w->sort[w->nscored++].row = row;
 			}
 		}
-	sort_scored(scored, *nscored);
-	return scored;
+	sort_scored(w->sort, w->nscored);
 }
 
-/* The rows with an outcome of those with a score. */
+/* Put the rows with a score into their places; those with an outcome are candidates. */
 static void
-take_candidates(Nearest *w, const double *outcome, const Scored *scored, int nscored,
-				MemoryContext cxt)
+take_places(Work *w, MemoryContext cxt)
 {
+	Nearest    *r = w->result;
 	Sorted	   *s = &w->sorted;
-	int32	   *combination = huge(CurrentMemoryContext, sizeof(int32), nscored);
-	Size		units = sizeof(int32) * key_values(w->keys, 0);
+	int32	   *combination = huge(w->cxt, sizeof(int32), w->nscored);
+	Size		units = sizeof(int32) * key_values(r->keys, 0);
 
-	s->keys = w->keys;
-	s->score = huge(cxt, sizeof(double), nscored);
-	s->outcome = huge(cxt, sizeof(double), nscored);
-	w->own = MemoryContextAllocHuge(cxt, units);
-	memset(w->own, 0, units);
+	r->scored = huge(cxt, sizeof(SortedRow), w->nscored);
+	r->own = MemoryContextAllocHuge(cxt, units);
+	memset(r->own, 0, units);
+	w->is_candidate = huge(w->cxt, sizeof(bool), w->nscored);
+	s->keys = r->keys;
 	s->n = 0;
-	for (int i = 0; i < nscored; i++)
+	s->score = huge(w->cxt, sizeof(double), w->nscored);
+	s->outcome = huge(w->cxt, sizeof(double), w->nscored);
+	for (int i = 0; i < w->nscored; i++)
 	{
-		int			row = scored[i].row;
+		int			row = w->sort[i].row;
+		int			c = -1 - r->place[row];
 
-		if (isnan(outcome[row]))
-			continue;
-		s->score[s->n] = scored[i].score;
-		s->outcome[s->n] = outcome[row];
-		combination[s->n] = w->window[row].combination;
-		w->own[key_value(w->keys, combination[s->n], 0)]++;
-		s->n++;
+		r->place[row] = i;
+		memset(&r->scored[i], 0, sizeof(SortedRow));
+		r->scored[i].combination = c;
+		w->is_candidate[i] = !isnan(w->outcome[row]);
+		if (w->is_candidate[i])
+		{
+			s->score[s->n] = w->sort[i].score;
+			s->outcome[s->n] = w->outcome[row];
+			combination[s->n++] = c;
+			r->own[key_value(r->keys, c, 0)]++;
+		}
 	}
-	sorted_finish(s, combination, cxt);
+	pfree(w->outcome);
+	sorted_finish(s, combination, w->cxt);
 	pfree(combination);
 }
 
 /* The first call in a partition. */
 static void
-make_nearest(FunctionCallInfo fcinfo, Nearest *w, MemoryContext cxt)
+make_nearest(FunctionCallInfo fcinfo, Nearest *result, MemoryContext cxt)
 {
 	static const char *const names[SORTED_KEYS] = {"unit", "leave_out"};
 	WindowObject winobj = PG_WINDOW_OBJECT();
 	KeyReader  *reader = key_reader(fcinfo, FUNC, ARG_UNIT, SORTED_KEYS, names);
-	int			rows = partition_rows(winobj, FUNC);
-	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, FUNC,
-											   ALLOCSET_DEFAULT_SIZES);
-	double	   *outcome = huge(work, sizeof(double), rows);
-	Scored	   *scored;
-	int			nscored;
-	bool		is_wide = false;
 	Peers	   *empty = peers_make();
+	bool		is_wide = false;
+	Work		w;
 
-	w->answer = *empty;
+	result->answer = *empty;
+	result->answer.flags = PEERS_UNIT;
 	pfree(empty);
-	w->answer.flags = PEERS_UNIT;
-	w->keys = key_space(reader, cxt);
-	w->window = huge(cxt, sizeof(SortedWindow), rows);
-	read_settings(fcinfo, w, rows, work);
-	scored = read_partition(fcinfo, w, rows, outcome, &nscored, work);
-	key_space_finish(w->keys);
-	take_candidates(w, outcome, scored, nscored, cxt);
+	w.result = result;
+	w.cxt = AllocSetContextCreate(CurrentMemoryContext, FUNC, ALLOCSET_DEFAULT_SIZES);
+	w.rows = partition_rows(winobj, FUNC);
+	result->keys = key_space(reader, cxt);
+	result->place = huge(cxt, sizeof(int32), w.rows);
+	read_settings(fcinfo, &w);
+	read_partition(fcinfo, &w);
+	key_space_finish(result->keys);
+	take_places(&w, cxt);
 
-	for (int i = 0, pos = 0; i < nscored; i++)
+	for (int i = 0, pos = 0; i < w.nscored; i++)
 	{
-		SortedWindow *v = &w->window[scored[i].row];
-
 		if ((i & 0xff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		sorted_window(&w->sorted, scored[i].score, pos, w->k, w->caliper, v);
-		is_wide |= sorted_is_wide(v);
-		if (!isnan(outcome[scored[i].row]))
+		sorted_window(&w.sorted, w.sort[i].score, pos, w.k, w.caliper, &result->scored[i]);
+		is_wide |= sorted_is_wide(&result->scored[i]);
+		if (w.is_candidate[i])
 			pos++;
 	}
-	find_sharing(w, outcome, scored, nscored, work);
+	find_sharing(&w);
 	if (is_wide)
-		sorted_prepare(&w->sorted, cxt);
-	MemoryContextDelete(work);
+		sorted_prepare(&w.sorted, w.cxt);
+	for (int i = 0; i < w.nscored; i++)
+	{
+		if ((i & 0xff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		sorted_moments(&w.sorted, &result->scored[i]);
+	}
+	MemoryContextDelete(w.cxt);
 
 	/* no row is read again, so that the window can forget those it has passed */
-	WinSetMarkPosition(winobj, rows - 1);
+	WinSetMarkPosition(winobj, w.rows - 1);
 }
 
 PG_FUNCTION_INFO_V1(sipp_nearest_comparator);
@@ -421,17 +494,25 @@ sipp_nearest_comparator(PG_FUNCTION_ARGS)
 	WindowObject winobj = PG_WINDOW_OBJECT();
 	MemoryContext cxt;
 	bool		first;
-	Nearest    *w = partition_memory(winobj, sizeof(Nearest), &cxt, &first);
-	SortedWindow *v;
-	Peers	   *p = &w->answer;
+	Nearest    *r = partition_memory(winobj, sizeof(Nearest), &cxt, &first);
+	SortedRow	none = {.mean = NAN,.variance = NAN};
+	const SortedRow *row = &none;
+	Peers	   *p = &r->answer;
+	int			place;
 
 	if (first)
-		make_nearest(fcinfo, w, cxt);
-	v = &w->window[WinGetCurrentPosition(winobj)];
-	p->pool = v->pool;
-	p->own = w->own[key_value(w->keys, v->combination, 0)];
-	p->unit = key_unit_hash(w->keys, v->combination);
-	p->sharing = v->sharing;
-	sorted_moments(&w->sorted, v, &p->mean, &p->variance);
+		make_nearest(fcinfo, r, cxt);
+	place = r->place[WinGetCurrentPosition(winobj)];
+	if (place >= 0)
+		row = &r->scored[place];
+	else
+		none.combination = -1 - place;
+
+	p->pool = row->pool;
+	p->own = r->own[key_value(r->keys, row->combination, 0)];
+	p->unit = key_unit_hash(r->keys, row->combination);
+	p->mean = row->mean;
+	p->variance = row->variance;
+	p->sharing = row->sharing;
 	PG_RETURN_PEERS(p);
 }

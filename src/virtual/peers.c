@@ -94,6 +94,22 @@ peers_binary(const Peers *p)
 	return fabs(spread - p->mean * (1 - p->mean)) <= 1e-6;
 }
 
+/*
+ * The same, as an error: a yes/no outcome beside the pool of another one would give
+ * figures that look like figures.
+ */
+void
+peers_need_binary(const Peers *p, const char *func, const char *arg)
+{
+	if (!peers_binary(p))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" of %s must be the peers of a 0/1 outcome", arg, func),
+				 errdetail("A pool of " INT64_FORMAT " has mean %g and variance %g.",
+						   p->pool, p->mean, p->variance),
+				 errhint("Make them with the same outcome, as in sipp.comparator(passed, school) OVER (...).")));
+}
+
 /* The check of in, recv and the constructor; brings numbers into their one spelling. */
 static Peers *
 peers_checked(Peers *p)

@@ -4,8 +4,6 @@
  */
 #include "sipp.h"
 
-#include <math.h>
-
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -52,13 +50,18 @@ key_shift(const double *y, int n)
 {
 	double		sample[16];
 	int			m = Min(n, (int) lengthof(sample));
+	double		shift;
 
 	if (n == 0)
 		return 0;
 	for (int i = 0; i < m; i++)
 		sample[i] = y[(int64) i * n / m];
 	qsort(sample, m, sizeof(double), compare_doubles);
-	return sample[m / 2];
+	shift = sample[m / 2];
+	for (int i = 0; i < n; i++)
+		if (key_shift_is_far(shift, y[i]))
+			shift = y[i];
+	return shift;
 }
 
 /* The partition's memory: see keys.h. */

@@ -3,20 +3,20 @@
  *		The aggregate sipp.virtual_school_share: a school's share of successes
  *		beside its virtual school's, with an exact test.
  *
- * If the school's pupils were a random sample of their likes, the successes among
- * its n pupils of a cell whose pool has s successes in N would be beta-binomial:
- * binomial with a share that the pool tells only so well, Beta(s + m, N - s + 1 -
- * m).  Cells are independent.  The prior is worth one pupil; its mean m is the
- * mean of the pools' shares s / N with weights n / (N + 1), which makes the
- * distribution's mean the sum of n s / N, the successes expected.  A fixed m = 1/2
- * would draw every small pool towards one half, and that adds up over cells: at
- * a share of .05 and pools of five, most ordinary schools would be flagged.
- * Where all pools agree (m is 0 or 1), s + 1/2 and N - s + 1/2 say that they need
- * not be right.
+ * If the school's pupils were a random sample of their likes, any n of the n + N
+ * pupils of a cell, the unit's own and its pool, were as likely to be the unit's.
+ * Given that t of them all succeed, the successes among the unit's n are
+ * hypergeometric, whatever the chance of success, and cells are independent.  The
+ * test is Fisher's exact test of the sum over cells (Zelen 1971, Biometrika 58;
+ * Cox 1970, Analysis of Binary Data), which holds its level at any size of pool.
+ * (A beta-binomial prediction from the pool needs a prior, and no prior does that:
+ * at pools of two to ten it flags 7 to 40% of ordinary schools.)
  *
- * The state therefore keeps how many pupils have which peers (a class); pupils of
- * one cell have the same ones.  Two cells with the same figures fall into one
- * class, which then has more pupils than "own": it is cut up again.
+ * The state keeps how many pupils have which peers (a class), and their successes;
+ * pupils of one cell have the same ones.  Two cells with the same figures fall
+ * into one class, which then has more pupils than "own", and are tested as one
+ * cell of twice the size: the same question, answered with slightly more caution
+ * where their chances differ.
  *
  * The distribution of the sum is computed by adding up products of probabilities:
  * everything is positive, nothing cancels.  Each cell's probabilities come from
@@ -55,6 +55,7 @@ typedef struct ShareClass
 {
 	Peers		peers;
 	int64		rows;
+	int64		successes;		/* of these rows */
 } ShareClass;
 
 typedef struct ShareState
@@ -88,8 +89,8 @@ typedef struct Pmf
 typedef struct ShareCell
 {
 	int64		n;
-	double		pool;
-	double		ones;			/* successes of the pool */
+	int64		pool;
+	int64		ones;			/* successes of both */
 } ShareCell;
 
 /* The slot of a class, or the empty one where it would go. */
@@ -126,9 +127,9 @@ share_grow(ShareState *s)
 		*share_slot(s, &s->classes[i].peers) = i + 1;
 }
 
-/* Count rows pupils with these peers, whose pool is not empty. */
+/* Count rows pupils with these peers, whose pool is not empty, and their successes. */
 static void
-share_count(ShareState *s, const Peers *p, int64 rows)
+share_count(ShareState *s, const Peers *p, int64 rows, int64 successes)
 {
 	int64	   *slot;
 
@@ -137,20 +138,16 @@ share_count(ShareState *s, const Peers *p, int64 rows)
 	slot = share_slot(s, p);
 	if (*slot == 0)
 	{
-		if (!peers_binary(p))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("argument \"peers\" of %s must be the peers of a 0/1 outcome", FUNC),
-					 errdetail("A pool of " INT64_FORMAT " has mean %g and variance %g.",
-							   p->pool, p->mean, p->variance),
-					 errhint("Make them with the same outcome, as in sipp.comparator(passed, school) OVER (...).")));
+		peers_need_binary(p, FUNC, "peers");
 		s->uncounted |= !PEERS_COUNT_PUPIL(p);
 		s->uneven |= p->sharing != (double) p->own;
 		s->classes[s->nclass].peers = *p;
 		s->classes[s->nclass].rows = 0;
+		s->classes[s->nclass].successes = 0;
 		*slot = ++s->nclass;
 	}
 	s->classes[*slot - 1].rows += rows;
+	s->classes[*slot - 1].successes += successes;
 }
 
 /* The transition, of both types of outcome. */
@@ -182,7 +179,7 @@ share_accum(FunctionCallInfo fcinfo, bool is_boolean)
 	units_add(&s->units, p->unit);
 	if (p->pool > 0)
 	{
-		share_count(s, p, 1);
+		share_count(s, p, 1, y == 1);
 		s->matched++;
 		s->successes += y == 1;
 		s->expected = dd_plus(s->expected, p->mean);
@@ -233,7 +230,7 @@ sipp_virtual_share_combine(PG_FUNCTION_ARGS)
 	units_merge(&a->units, &b->units);
 	a->expected = dd_add(a->expected, b->expected);
 	for (int64 i = 0; i < b->nclass; i++)
-		share_count(a, &b->classes[i].peers, b->classes[i].rows);
+		share_count(a, &b->classes[i].peers, b->classes[i].rows, b->classes[i].successes);
 	PG_RETURN_POINTER(a);
 }
 
@@ -301,49 +298,44 @@ pmf_alloc(int64 n)
 }
 
 /*
- * Beta-binomial distribution of n trials, by p(x + 1) / p(x) =
- * (n - x) (a + x) / ((x + 1) (b + n - x - 1)).  It has one mode, as a + b >= 2.
+ * Hypergeometric distribution of the successes among n of n + pool pupils, of whom
+ * ones succeed, by p(x + 1) / p(x) = (ones - x) (n - x) / ((x + 1) (pool - ones + x + 1)).
  */
 static Pmf
-pmf_beta_binomial(int64 n, long double a, long double b)
+pmf_hypergeometric(int64 n, int64 pool, int64 ones)
 {
-	long double rise = (long double) n * (a - 1) - (b - 1); /* ratio >= 1 while (a + b - 2) x is below */
+	int64		least = Max(0, ones - pool);
+	int64		most = Min(n, ones);
 	long double sum = 1;
 	long double v = 1;
-	int64		mode;
+	int64		mode = (int64) ((long double) (n + 1) * (ones + 1) / ((long double) n + pool + 2));
 	int64		lo;
 	int64		hi;
 	Pmf			d;
 
-	if (rise <= 0)
-		mode = 0;
-	else if (rise >= (a + b - 2) * n)
-		mode = n;
-	else
-		mode = (int64) (rise / (a + b - 2));
-
-	d.buffer = pmf_alloc(n + 1);
-	d.buffer[mode] = 1;
-	for (hi = mode; hi < n; hi++)
+	mode = Min(Max(mode, least), most);
+	d.buffer = pmf_alloc(most - least + 1);
+	d.buffer[mode - least] = 1;
+	for (hi = mode; hi < most; hi++)
 	{
-		v *= (n - hi) * (a + hi) / ((hi + 1) * (b + (n - hi - 1)));
+		v *= (long double) (ones - hi) * (n - hi) / ((long double) (hi + 1) * (pool - ones + hi + 1));
 		if (v < NEGLIGIBLE)
 			break;
-		d.buffer[hi + 1] = (double) v;
+		d.buffer[hi + 1 - least] = (double) v;
 		sum += v;
 	}
 	v = 1;
-	for (lo = mode; lo > 0; lo--)
+	for (lo = mode; lo > least; lo--)
 	{
-		v *= lo * (b + (n - lo)) / ((n - lo + 1) * (a + (lo - 1)));
+		v *= (long double) lo * (pool - ones + lo) / ((long double) (ones - lo + 1) * (n - lo + 1));
 		if (v < NEGLIGIBLE)
 			break;
-		d.buffer[lo - 1] = (double) v;
+		d.buffer[lo - 1 - least] = (double) v;
 		sum += v;
 	}
 	for (int64 x = lo; x <= hi; x++)
-		d.buffer[x] = (double) (d.buffer[x] / sum);
-	d.p = d.buffer + lo;
+		d.buffer[x - least] = (double) (d.buffer[x - least] / sum);
+	d.p = d.buffer + (lo - least);
 	d.first = lo;
 	d.n = hi - lo + 1;
 	d.rank = 0;
@@ -418,55 +410,29 @@ compare_cells(const void *x, const void *y)
 	return a->ones < b->ones ? -1 : a->ones > b->ones;
 }
 
-/* The cells that the classes are of. */
+/* The classes as cells: see the head of this file. */
 static ShareCell *
-share_cells(const ShareState *s, int64 *ncell)
+share_cells(const ShareState *s)
 {
-	ShareCell  *cells;
-	int64		n = 0;
+	ShareCell  *cells = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(ShareCell) * s->nclass);
 
 	for (int64 i = 0; i < s->nclass; i++)
 	{
 		const ShareClass *c = &s->classes[i];
+		const Peers *p = &c->peers;
+		int64		ncell = c->rows / p->own + (c->rows % p->own > 0);
 
-		n += c->rows / c->peers.own + (c->rows % c->peers.own > 0);
+		/* beyond any count of pupils, cells would overflow */
+		if (ncell > SIPP_MAX_ROWS / p->pool)
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("the pools of %s have too many pupils", FUNC)));
+		cells[i].n = c->rows;
+		cells[i].pool = ncell * p->pool;
+		cells[i].ones = ncell * (int64) rint((double) p->pool * p->mean) + c->successes;
 	}
-	cells = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(ShareCell) * n);
-	n = 0;
-	for (int64 i = 0; i < s->nclass; i++)
-	{
-		const Peers *p = &s->classes[i].peers;
-
-		for (int64 rows = s->classes[i].rows; rows > 0; rows -= p->own)
-		{
-			cells[n].n = Min(rows, p->own);
-			cells[n].pool = (double) p->pool;
-			cells[n].ones = rint((double) p->pool * p->mean);
-			n++;
-		}
-	}
-	qsort(cells, n, sizeof(ShareCell), compare_cells);
-	*ncell = n;
+	qsort(cells, s->nclass, sizeof(ShareCell), compare_cells);
 	return cells;
-}
-
-/* Mean of the prior distribution of a cell's share: see the head of this file. */
-static double
-share_prior(const ShareCell *cells, int64 ncell)
-{
-	Dd			weight = {0, 0};
-	Dd			sum = {0, 0};
-	double		mean;
-
-	for (int64 i = 0; i < ncell; i++)
-	{
-		double		w = (double) cells[i].n / (cells[i].pool + 1);
-
-		weight = dd_plus(weight, w);
-		sum = dd_plus(sum, w * (cells[i].ones / cells[i].pool));
-	}
-	mean = dd_value(sum) / dd_value(weight);
-	return mean > 0 && mean < 1 ? mean : 0.5;
 }
 
 /* Two-sided p-value of the successes: twice the smaller tail. */
@@ -475,9 +441,7 @@ share_p_value(const ShareState *s)
 {
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, FUNC, ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
-	int64		ncell;
-	ShareCell  *cells = share_cells(s, &ncell);
-	double		prior = share_prior(cells, ncell);
+	ShareCell  *cells = share_cells(s);
 	Pmf			stack[64];		/* ranks fall from the bottom to the top */
 	int			depth = 0;
 	Dd			total = {0, 0};
@@ -485,11 +449,10 @@ share_p_value(const ShareState *s)
 	Dd			above = {0, 0};
 	double		tail;
 
-	for (int64 i = 0; i < ncell; i++)
+	for (int64 i = 0; i < s->nclass; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		stack[depth++] = pmf_beta_binomial(cells[i].n, cells[i].ones + prior,
-										   cells[i].pool - cells[i].ones + (1 - prior));
+		stack[depth++] = pmf_hypergeometric(cells[i].n, cells[i].pool, cells[i].ones);
 		while (depth > 1 && stack[depth - 2].rank <= stack[depth - 1].rank)
 		{
 			stack[depth - 2] = pmf_add(stack[depth - 1], stack[depth - 2]);

@@ -6,14 +6,12 @@
  * steps for a window, O(2^e log n) to count or to add up those who share no key.  Both
  * are inclusion-exclusion over the sets of keys, each with a list of positions by group.
  *
- * Memory beside score, outcome and keys, 24 bytes a candidate: 4 (2^e - 1) bytes a
- * candidate and a combination of keys for the lists; 4 (2^e) bytes a candidate if there are
- * wide windows, for the sums of blocks, which are themselves wide (dd.h) so that a pool
- * loses nothing to those that are taken out.
+ * Memory, beside 24 bytes a candidate for score, outcome and keys: for the lists 4 (2^e - 1)
+ * bytes a candidate and a combination of keys; if there are wide windows, 8 (2^e) bytes a
+ * candidate for the sums of blocks, which are wide themselves (dd.h) so that a pool loses
+ * nothing to those that are taken out.
  */
 #include "sipp.h"
-
-#include <math.h>
 
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -46,11 +44,12 @@ get_keys(const Sorted *s, int combination, int32 nobody, int32 *key)
 		key[k] = (s->effective & (1 << k)) != 0 ? key_value(s->keys, combination, k) : nobody;
 }
 
+StaticAssertDecl(SORTED_KEYS == 2, "both keys are compared");
+
 /* Does a position share a key that matters? */
 static inline bool
 shares(const Sorted *s, int position, const int32 *key)
 {
-	StaticAssertStmt(SORTED_KEYS == 2, "two keys are compared");
 	return s->key[position][0] == key[0] || s->key[position][1] == key[1];
 }
 
@@ -91,17 +90,43 @@ sorted_finish(Sorted *s, const int32 *combination, MemoryContext cxt)
 		make_members(s, set, combination, cxt);
 }
 
+/* How many of n sorted numbers are below a bound. */
+static inline int
+below(const int32 *sorted, int n, int32 bound)
+{
+	int			lo = 0;
+
+	while (n > 0)
+	{
+		int			half = n / 2;
+
+		if (sorted[lo + half] < bound)
+		{
+			lo += half + 1;
+			n -= half + 1;
+		}
+		else
+			n = half;
+	}
+	return lo;
+}
+
+/* How many members of a combination's group come before a position. */
+static inline int
+members_before(const SortedMembers *m, int combination, int32 position)
+{
+	int			group = m->group[combination];
+
+	return below(m->at + m->start[group], m->start[group + 1] - m->start[group], position);
+}
+
 /* The entry of a set's list where a combination's members from a position on begin. */
 static inline int
 entry(const SortedMembers *m, int combination, int32 position)
 {
-	int			group;
-
 	if (m->at == NULL)
 		return position;
-	group = m->group[combination];
-	return m->start[group] + below(m->at + m->start[group],
-								   m->start[group + 1] - m->start[group], position);
+	return m->start[m->group[combination]] + members_before(m, combination, position);
 }
 
 /* The sign of a set of keys in inclusion-exclusion. */
@@ -117,17 +142,21 @@ set_sign(int set)
 
 /* How many share none of some keys: see sorted.h. */
 int
-sorted_eligible(const Sorted *s, int mask, int combination, int32 left, int32 right)
+sorted_eligible(const Sorted *s, int mask, int combination, int32 position)
 {
-	int			n = right - left;
+	int			n = position;
 
 	for (int set = mask; set != 0; set = (set - 1) & mask)
-	{
-		const SortedMembers *m = &s->set[set];
-
-		n += set_sign(set) * (entry(m, combination, right) - entry(m, combination, left));
-	}
+		n += set_sign(set) * members_before(&s->set[set], combination, position);
 	return n;
+}
+
+/* How many from left on and before right share none of the keys that matter. */
+static int
+eligible_between(const Sorted *s, int combination, int32 left, int32 right)
+{
+	return sorted_eligible(s, s->effective, combination, right) -
+		sorted_eligible(s, s->effective, combination, left);
 }
 
 /*
@@ -239,7 +268,7 @@ enough(const Search *q, double distance, int lo, int hi)
 	int			right = right_end(q->s, q->x, distance, q->pos, hi);
 
 	return right - left >= q->k &&
-		sorted_eligible(q->s, q->s->effective, q->combination, left, right) >= q->k;
+		eligible_between(q->s, q->combination, left, right) >= q->k;
 }
 
 /*
@@ -283,41 +312,40 @@ kth_distance(const Search *q, int lo, int hi)
 }
 
 bool
-sorted_is_wide(const SortedWindow *window)
+sorted_is_wide(const SortedRow *row)
 {
-	return window->right - window->left > NEAR;
+	return row->right - row->left > NEAR;
 }
 
 /* The window of the k nearest: see sorted.h. */
 void
 sorted_window(const Sorted *s, double score, int pos, int k, double caliper,
-			  SortedWindow *window)
+			  SortedRow *row)
 {
-	Search		q = {s, score, pos, k, caliper, window->combination, {0}};
+	Search		q = {s, score, pos, k, caliper, row->combination, {0}};
 	double		distance = caliper;
 
-	get_keys(s, window->combination, -2, q.key);
+	get_keys(s, row->combination, -2, q.key);
 	if (!walk(&q, &distance))
 	{
 		int			lo = left_end(s, score, caliper, 0, pos);
 		int			hi = right_end(s, score, caliper, pos, s->n);
 
 		distance = caliper;
-		if (sorted_eligible(s, s->effective, window->combination, lo, hi) > k)
+		if (eligible_between(s, row->combination, lo, hi) > k)
 			distance = kth_distance(&q, lo, hi);
 	}
-	window->left = left_end(s, score, distance, 0, pos);
-	window->right = right_end(s, score, distance, pos, s->n);
+	row->left = left_end(s, score, distance, 0, pos);
+	row->right = right_end(s, score, distance, pos, s->n);
 
-	if (sorted_is_wide(window))
-		window->pool = sorted_eligible(s, s->effective, window->combination, window->left,
-									   window->right);
+	if (sorted_is_wide(row))
+		row->pool = eligible_between(s, row->combination, row->left, row->right);
 	else
 	{
-		window->pool = 0;
-		for (int p = window->left; p < window->right; p++)
+		row->pool = 0;
+		for (int p = row->left; p < row->right; p++)
 			if (!shares(s, p, q.key))
-				window->pool++;
+				row->pool++;
 	}
 }
 
@@ -380,13 +408,13 @@ sorted_prepare(Sorted *s, MemoryContext cxt)
 	}
 }
 
-/* Mean and variance of a window's pool: see sorted.h. */
+/* Mean and variance of the row's pool: see sorted.h. */
 void
-sorted_moments(const Sorted *s, const SortedWindow *window, double *mean, double *variance)
+sorted_moments(const Sorted *s, SortedRow *row)
 {
 	KeySums		sums = {0};
 
-	if (sorted_is_wide(window))
+	if (sorted_is_wide(row))
 	{
 		SortedBlock wide;
 
@@ -395,12 +423,12 @@ sorted_moments(const Sorted *s, const SortedWindow *window, double *mean, double
 		{
 			const SortedMembers *m = &s->set[set];
 
-			add_range(s, m, entry(m, window->combination, window->left),
-					  entry(m, window->combination, window->right), set_sign(set), &wide);
+			add_range(s, m, entry(m, row->combination, row->left),
+					  entry(m, row->combination, row->right), set_sign(set), &wide);
 			if (set == 0)
 				break;
 		}
-		sums.n = window->pool;
+		sums.n = row->pool;
 		sums.sum = wide_value(&wide.sum);
 		sums.square = wide_value(&wide.square);
 	}
@@ -408,10 +436,10 @@ sorted_moments(const Sorted *s, const SortedWindow *window, double *mean, double
 	{
 		int32		key[SORTED_KEYS];
 
-		get_keys(s, window->combination, -2, key);
-		for (int p = window->left; p < window->right; p++)
+		get_keys(s, row->combination, -2, key);
+		for (int p = row->left; p < row->right; p++)
 			if (!shares(s, p, key))
 				key_sums_add(&sums, s->outcome[p], s->shift);
 	}
-	key_sums_moments(&sums, s->shift, mean, variance);
+	key_sums_moments(&sums, s->shift, &row->mean, &row->variance);
 }

@@ -35,15 +35,17 @@ typedef struct Sorted
 	SortedMembers set[SORTED_SETS]; /* by mask of keys that matter; [0] is all */
 } Sorted;
 
-/* A row's window. */
-typedef struct SortedWindow
+/* A row with a score: its window, and what comes of it. */
+typedef struct SortedRow
 {
 	int32		combination;	/* of the row's keys */
-	int32		left;			/* first position */
-	int32		right;			/* the one after the last */
+	int32		left;			/* the window's first position */
+	int32		right;			/* the one after its last */
 	int32		pool;			/* how many of these share no key */
-	double		sharing;		/* how many of its unit lean on them */
-} SortedWindow;
+	double		mean;			/* of the pool; NaN where there is none */
+	double		variance;
+	double		sharing;		/* how many of its unit lean on the pool */
+} SortedRow;
 
 /*
  * From keys, n, score, outcome and the combination of each position: the rest.  Memory is
@@ -52,49 +54,26 @@ typedef struct SortedWindow
 extern void sorted_finish(Sorted *s, const int32 *combination, MemoryContext cxt);
 
 /*
- * How many positions in [left, right) share none of the keys of a mask (of keys that
- * matter) with a combination.
+ * How many positions before one share none of the keys of a mask (of keys that matter)
+ * with a combination.
  */
-extern int	sorted_eligible(const Sorted *s, int mask, int combination, int32 left,
-							int32 right);
+extern int	sorted_eligible(const Sorted *s, int mask, int combination, int32 position);
 
 /*
- * The window of the k nearest to a score who share no key with the window's combination,
- * and of all who are as near as the k-th, none beyond the caliper (infinite: no limit).
- * The candidates before pos have no larger score, the others no smaller one.
+ * The row's window: the k nearest to its score who share none of its keys, and all who are
+ * as near as the k-th, none beyond the caliper (infinite: no limit).  The candidates
+ * before pos have no larger score, the others no smaller one.
  */
 extern void sorted_window(const Sorted *s, double score, int pos, int k, double caliper,
-						  SortedWindow *window);
+						  SortedRow *row);
 
-/* Is sorted_prepare needed before the moments of this window? */
-extern bool sorted_is_wide(const SortedWindow *window);
+/* Is sorted_prepare needed before the moments of this row's pool? */
+extern bool sorted_is_wide(const SortedRow *row);
 
 /* Makes ready for the moments of wide windows. */
 extern void sorted_prepare(Sorted *s, MemoryContext cxt);
 
-/* Mean and variance of a window's pool; NaN where there is none. */
-extern void sorted_moments(const Sorted *s, const SortedWindow *window, double *mean,
-						   double *variance);
-
-/* How many of n sorted numbers are below a bound. */
-static inline int
-below(const int32 *sorted, int n, int32 bound)
-{
-	int			lo = 0;
-
-	while (n > 0)
-	{
-		int			half = n / 2;
-
-		if (sorted[lo + half] < bound)
-		{
-			lo += half + 1;
-			n -= half + 1;
-		}
-		else
-			n = half;
-	}
-	return lo;
-}
+/* Mean and variance of the row's pool. */
+extern void sorted_moments(const Sorted *s, SortedRow *row);
 
 #endif							/* SIPP_SORTED_H */

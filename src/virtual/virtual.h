@@ -48,6 +48,7 @@ typedef struct Peers
 extern Peers *peers_make(void);	/* palloc'd, zeroed, version set, mean and variance NaN */
 extern const char *peers_flaw(const Peers *p);	/* what no window can have produced, or NULL */
 extern bool peers_binary(const Peers *p);	/* can all outcomes of the pool have been 0 or 1? */
+extern void peers_need_binary(const Peers *p, const char *func, const char *arg);
 
 #define PG_GETARG_PEERS(n) ((Peers *) PG_GETARG_POINTER(n))
 #define PG_RETURN_PEERS(p) PG_RETURN_POINTER(p)

@@ -120,7 +120,7 @@ COMMENT ON COLUMN sipp.benchmark.p_value IS 'two-sided p-value of z: that the pu
 COMMENT ON COLUMN sipp.benchmark.effect_size IS 'difference in standard deviations within pools';
 COMMENT ON COLUMN sipp.benchmark.ess IS 'effective number of comparators: that many independent ones would be as precise';
 COMMENT ON COLUMN sipp.benchmark.single_pool IS 'pupils whose pool is one; its variance is borrowed from the other cells';
-COMMENT ON COLUMN sipp.benchmark.max_left_out_share IS 'largest share (0 to 1) of a cell that is left out, with the unit''s own pupils; differences are inflated by 1/(1 - share)';
+COMMENT ON COLUMN sipp.benchmark.max_left_out_share IS 'largest share (0 to 1) of a cell that is left out, the unit''s own pupils among it; a difference to the mean of the whole cell is inflated by 1/(1 - share), if all that is left out differs alike';
 COMMENT ON COLUMN sipp.benchmark.draw_se IS 'standard deviation that drawing k comparators a pupil would add to the difference';
 COMMENT ON COLUMN sipp.benchmark.flip_risk IS 'probability that one such draw puts z on the other side of 1.96';
 COMMENT ON COLUMN sipp.benchmark.dropped IS 'rows left out because the outcome was NULL';
@@ -210,7 +210,7 @@ COMMENT ON COLUMN sipp.share_benchmark.virtual IS 'mean share of their pools, 0 
 COMMENT ON COLUMN sipp.share_benchmark.difference IS 'actual - virtual';
 COMMENT ON COLUMN sipp.share_benchmark.successes IS 'matched pupils whose outcome is 1';
 COMMENT ON COLUMN sipp.share_benchmark.expected IS 'how many there would be at the pools'' shares: matched x virtual';
-COMMENT ON COLUMN sipp.share_benchmark.p_value IS 'exact two-sided p-value, twice the smaller tail: that the pupils are a random sample of their likes. About these pupils, not about the school';
+COMMENT ON COLUMN sipp.share_benchmark.p_value IS 'exact two-sided p-value, twice the smaller tail, given how many of each cell''s pupils succeed: that the unit''s are a random sample of their likes. About these pupils, not about the school';
 COMMENT ON COLUMN sipp.share_benchmark.dropped IS 'rows left out because the outcome was NULL';
 COMMENT ON COLUMN sipp.share_benchmark.reason IS 'why figures are missing, or NULL';
 
@@ -248,7 +248,7 @@ CREATE AGGREGATE sipp.virtual_school_share(outcome boolean, peers sipp.peers) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE sipp.virtual_school_share(float8, sipp.peers) IS
-'A yes/no outcome (0 or 1) of the schools pupils beside their pools, with an exact two-sided test: the sum over cells of beta-binomial counts, each pools share known only as well as its size allows (beta prior worth one pupil, its mean such that the expected successes are matched x virtual). For cells of sipp.comparator';
+'A yes/no outcome (0 or 1) of the school''s pupils beside their pools, with an exact two-sided test: given how many of a cell''s pupils succeed, those of the unit are a random draw (hypergeometric), summed over cells. For sipp.comparator whose further keys each hold whole schools; not for nearest pupils';
 COMMENT ON AGGREGATE sipp.virtual_school_share(boolean, sipp.peers) IS
 'sipp.virtual_school_share of a boolean outcome';
 
@@ -334,7 +334,7 @@ CREATE AGGREGATE sipp.balance(covariate boolean, covariate_peers sipp.peers, thr
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE sipp.balance(float8, sipp.peers) IS
-'Are the schools pupils and their pools alike on a covariate that was not matched on, or only in bands? The peers must be the covariates own: sipp.comparator(covariate, ...) over the same windows. Balanced: |standardised mean difference| below 0.1';
+'Are the school''s pupils and their pools alike on a covariate that was not matched on, or only in bands? The peers must be the covariate''s own: sipp.comparator(covariate, ...) over the same windows. Balanced: |standardised mean difference| below 0.1';
 COMMENT ON AGGREGATE sipp.balance(float8, sipp.peers, float8) IS
 'sipp.balance with another threshold, such as 0.05 for a covariate that predicts the outcome well';
 COMMENT ON AGGREGATE sipp.balance(boolean, sipp.peers) IS
@@ -396,7 +396,7 @@ CREATE AGGREGATE sipp.attainment_bands(points float8, weight float8) (
 COMMENT ON AGGREGATE sipp.attainment_bands(float8) IS
 'Mean points of the lowest 20%, middle 60% and highest 20% of pupils; a pupil on a boundary is split in proportion. Holds 8 bytes a pupil, 16 with weights';
 COMMENT ON AGGREGATE sipp.attainment_bands(float8, float8) IS
-'sipp.attainment_bands with weights: the bands of a virtual school, when every pupil of a pool weighs the schools pupils in the cell / the pool';
+'sipp.attainment_bands with weights: the bands of a virtual school, when every pupil of a pool weighs the school''s pupils in the cell / the pool';
 
 -- about schools, not about pupils
 
@@ -424,7 +424,7 @@ CREATE AGGREGATE sipp.school_variance(difference float8, std_error float8) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE sipp.school_variance(float8, float8) IS
-'How much schools differ after matching, as a variance in squared units of the outcome: the differences spread beyond their standard errors (DerSimonian and Lairds method of moments). Rows where either is NULL or the standard error is 0 are left out; NULL below two schools';
+'How much schools differ after matching, as a variance in squared units of the outcome: the differences'' spread beyond their standard errors (DerSimonian and Laird''s method of moments). Rows where either is NULL or the standard error is 0 are left out; NULL below two schools';
 
 CREATE TYPE sipp.school_verdict AS (
 	z_schools float8,
@@ -446,4 +446,4 @@ COMMENT ON FUNCTION sipp.verdict(float8, float8, float8, float8) IS
 CREATE FUNCTION sipp.fdr(p_value float8) RETURNS float8
 	AS 'MODULE_PATHNAME', 'sipp_fdr' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION sipp.fdr(float8) IS
-'Window function: p-values adjusted for the false discovery rate over the partition (Benjamini and Hochberg). Flagging schools with a value below 0.1 means that about a tenth of the flags are false. NULLs stay NULL and do not count';
+'Window function: p-values adjusted for the false discovery rate over the partition (Benjamini and Hochberg). Flagging schools with a value below 0.1 keeps the expected share of false flags below a tenth. NULLs stay NULL and do not count';
