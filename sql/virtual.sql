@@ -50,8 +50,8 @@ END $$;
 CREATE TABLE eight (pupil int, school text, council text, y float8);
 INSERT INTO eight VALUES (1, 'A', 'north', 10), (2, 'A', 'north', 20), (3, 'A', 'north', NULL), (4, 'B', 'north', 30),
 	(5, 'C', 'south', 40), (6, 'C', 'south', 60), (7, 'D', 'south', 80), (8, NULL, NULL, 90);
-SELECT pupil, school, council, y, sipp.pool(s) AS pool, sipp.own(s) AS own, sipp.total(s) AS total, sipp.mean(s) AS mean,
-	   round(sipp.variance(s)::numeric, 6) AS variance, sipp.pool(c) AS pool_2, sipp.own(c) AS own_2, sipp.mean(c) AS mean_2,
+SELECT pupil, school, council, y, sipp.pool(s) AS pool, sipp.own(s) AS own, sipp.total(s) AS total, round(sipp.mean(s)::numeric, 6) AS mean,
+	   round(sipp.variance(s)::numeric, 6) AS variance, sipp.pool(c) AS pool_2, sipp.own(c) AS own_2, round(sipp.mean(c)::numeric, 6) AS mean_2,
 	   round(sipp.variance(c)::numeric, 6) AS variance_2
 FROM (SELECT *, sipp.comparator(y, school) OVER () AS s, sipp.comparator(y, school, council) OVER () AS c FROM eight) e
 ORDER BY pupil;
@@ -235,7 +235,7 @@ CREATE TABLE line (pupil int, school text, council text, score float8, y float8)
 INSERT INTO line VALUES (1, 'A', 'n', 0, 100), (2, 'B', 'n', 1, 10), (3, 'C', 's', -1, 30), (4, 'C', 's', 2, 50), (5, 'D', 's', 5, 90),
 	(6, 'D', 's', NULL, 1000), (7, 'E', 's', .5, NULL);
 -- of A: B and C are tied at a distance of 1; D's second has no score, E no outcome
-SELECT pupil, sipp.pool(k1) AS one, sipp.mean(k1) AS mean_1, sipp.pool(k3) AS three, sipp.mean(k3) AS mean_3, sipp.pool(near) AS within_1, sipp.pool(zero) AS within_0,
+SELECT pupil, sipp.pool(k1) AS one, sipp.mean(k1) AS mean_1, sipp.pool(k3) AS three, round(sipp.mean(k3)::numeric, 6) AS mean_3, sipp.pool(near) AS within_1, sipp.pool(zero) AS within_0,
 	   sipp.pool(two) AS other_council, sipp.mean(two) AS mean_2, sipp.own(k1) AS own
 FROM (SELECT pupil, sipp.nearest_comparator(y, school, NULL, score, 1) OVER () AS k1, sipp.nearest_comparator(y, school, NULL, score, 3) OVER () AS k3,
 			 sipp.nearest_comparator(y, school, NULL, score, caliper => 1) OVER () AS near, sipp.nearest_comparator(y, school, NULL, score, 5, 0) OVER () AS zero,
@@ -649,7 +649,7 @@ SELECT near(v, ((q - (n - 1)) / (w - ww / w))) AND v > 0 AS dersimonian_laird
 FROM variance, (SELECT count(*) AS n, sum(1 / std_error ^ 2) AS w, sum(1 / std_error ^ 4) AS ww, sum((difference - m) ^ 2 / std_error ^ 2) AS q
 				FROM (SELECT *, sum(difference / std_error ^ 2) OVER () / sum(1 / std_error ^ 2) OVER () AS m FROM school) s) f;
 
-SELECT difference, v.z_schools, round(v.p_value::numeric, 12) AS p_value, v.verdict, round(v.flip_risk::numeric, 12) AS flip_risk
+SELECT difference, round(v.z_schools::numeric, 12) AS z_schools, round(v.p_value::numeric, 12) AS p_value, v.verdict, round(v.flip_risk::numeric, 12) AS flip_risk
 FROM (VALUES (0), (1), (-5), (9.8), (-9.800001)) d (difference), LATERAL sipp.verdict(difference, 3, 16, 2.5) v;
 -- a verdict at z = 0 flips as often as the noise alone is beyond 1.96, at 1.96 every other time, and far out as often as noise goes back (to the other end, hardly)
 SELECT near(a.flip_risk, b.p_value) AS at_zero, near(c.flip_risk, .5, 1e-9) AS at_the_limit, near(d.flip_risk, e.p_value / 2, 1e-5) AS far_out
@@ -661,9 +661,9 @@ SELECT count(*), bool_and(near(v.z_schools, difference / sqrt(std_error ^ 2 + w.
 	   bool_and((v.verdict = 'as expected') = (abs(v.z_schools) <= 1.96) AND (v.verdict = 'higher') = (v.z_schools > 1.96)) AS words, bool_and((v.p_value < .05) >= (v.verdict <> 'as expected')) AS p_value
 FROM school s, variance w, LATERAL sipp.verdict(difference, std_error, w.v, draw_se) v;
 
-SELECT p, sipp.fdr(p) OVER () AS q FROM unnest('{.01,.04,NULL,.03,.005,.5}'::float8[]) p ORDER BY p;
+SELECT p, round(sipp.fdr(p) OVER ()::numeric, 12) AS q FROM unnest('{.01,.04,NULL,.03,.005,.5}'::float8[]) p ORDER BY p;
 SELECT DISTINCT near(sipp.fdr(p) OVER (), .05) AS all_equal FROM unnest('{.01,.02,.03,.04,.05}'::float8[]) p;
-SELECT p, sipp.fdr(p) OVER (PARTITION BY p = 1) AS q FROM unnest('{0,1,1,.25}'::float8[]) p ORDER BY p;
+SELECT p, round(sipp.fdr(p) OVER (PARTITION BY p = 1)::numeric, 12) AS q FROM unnest('{0,1,1,.25}'::float8[]) p ORDER BY p;
 SELECT sipp.fdr(NULL) OVER () AS "null", sipp.fdr(.7) OVER () AS one;
 SELECT bool_and(near(q, least(1, (SELECT min(b.p_value * n / r) FROM (SELECT p_value, count(*) OVER () AS n, rank() OVER (ORDER BY p_value) AS r FROM school) b WHERE b.p_value >= s.p_value)))) AS benjamini_hochberg,
 	   bool_and(q = q2) AS ordered

@@ -115,10 +115,11 @@ not_finite(const PartitionScan *s, const ScanNumber *number, double v)
 }
 
 /*
- * Read some rows.  Of a chunk one argument is read after the other, forward and
- * backward in turn: a window can only step to a neighbouring row, so that a second
- * argument of the same row would cost two steps more.  Expressions leave memory behind,
- * which would pile up until the partition is read.
+ * Read some rows: of a chunk one argument after the other, forward and backward in turn.
+ * A window can only step to a neighbouring row, so that a second argument of the same
+ * row would cost two steps.  Chunks are short because a partition that was spilled to disk
+ * is read backward by a system call a row once that leaves the file's buffer of 8 kB.
+ * Expressions leave memory behind, which would pile up until the partition is read.
  */
 int
 scan_next(PartitionScan *s)
@@ -166,9 +167,8 @@ scan_next(PartitionScan *s)
 				s->value[a - nkey][j] = v;
 				s->known[a - nkey][j] = !isnull;
 			}
-			if ((i & 0xf) == 0xf)
-				MemoryContextReset(s->row);
 		}
+		MemoryContextReset(s->row);
 	}
 	MemoryContextSwitchTo(old);
 
