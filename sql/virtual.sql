@@ -262,7 +262,7 @@ SELECT bool_and(sipp.pool(a) = b.pool AND near(sipp.mean(a), b.mean::float8) AND
 	   bool_and(sipp.pool(a3) = b3.pool AND near(sipp.mean(a3), b3.mean::float8) AND near(sipp.variance(a3), b3.variance::float8)) AS three_within_two,
 	   bool_and(sipp.pool(am) = bm.pool AND near(sipp.mean(am), bm.mean::float8) AND near(sipp.variance(am), bm.variance::float8)) AS more_than_there_are,
 	   bool_and(sipp.own(a) = n) AS own, bool_or(b.pool > 10) AS ties, bool_or(b3.pool = 0) AS nobody
-FROM (SELECT id, two, sipp.own(two) AS n, sipp.nearest_comparator(y, school, authority, prior) OVER w AS a, sipp.nearest_comparator(y, school, authority, prior, k => 3, caliper => 2) OVER w AS a3,
+FROM (SELECT id, count(y) FILTER (WHERE prior IS NOT NULL) OVER (PARTITION BY sex, stage, school) AS n, sipp.nearest_comparator(y, school, authority, prior) OVER w AS a, sipp.nearest_comparator(y, school, authority, prior, k => 3, caliper => 2) OVER w AS a3,
 			 sipp.nearest_comparator(y, school, authority, prior, 100000, 'Infinity') OVER w AS am
 	  FROM peer WINDOW w AS (PARTITION BY sex, stage)) p
 	 JOIN brute_nearest(10, NULL) b USING (id) JOIN brute_nearest(3, 2) b3 USING (id) JOIN brute_nearest(100000, NULL) bm USING (id);

@@ -13,7 +13,6 @@
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "utils/memutils.h"
 
 #include "virtual/keys.h"
 
@@ -50,8 +49,8 @@ read_partition(PartitionScan *scan, int32 *combination, double *shift, MemoryCon
 		{
 			int			more = Max(combinations, Min(2 * (int64) room, scan->rows));
 
-			sums = sums == NULL ? MemoryContextAllocHuge(work, mul_size(sizeof(KeySums), more)) :
-				repalloc_huge(sums, mul_size(sizeof(KeySums), more));
+			sums = sums == NULL ? huge_array(work, sizeof(KeySums), more) :
+				repalloc_huge(sums, array_size(sizeof(KeySums), more));
 			memset(sums + room, 0, sizeof(KeySums) * (more - room));
 			room = more;
 		}
@@ -94,8 +93,8 @@ make_peers(const KeySpace *keys, KeySums *sums, double shift, MemoryContext work
 		   MemoryContext cxt)
 {
 	int			n = key_combinations(keys);
-	Peers	   *peers = MemoryContextAllocHuge(cxt, mul_size(sizeof(Peers), n));
-	int64	   *own = MemoryContextAllocHuge(work, mul_size(sizeof(int64), n));
+	Peers	   *peers = huge_array(cxt, sizeof(Peers), n);
+	int64	   *own = huge_array(work, sizeof(int64), n);
 	Peers	   *empty = peers_make();
 	int64		total = 0;
 
@@ -144,7 +143,7 @@ make_comparator(FunctionCallInfo fcinfo, Comparator *result, MemoryContext cxt)
 	scan.number[0].is_outcome = true;
 	scan.number[0].is_boolean = get_fn_expr_argtype(fcinfo->flinfo, ARG_OUTCOME) == BOOLOID;
 	scan_begin(&scan, winobj, FUNC, keys, rows, work);
-	result->combination = MemoryContextAllocHuge(cxt, mul_size(sizeof(int32), rows));
+	result->combination = huge_array(cxt, sizeof(int32), rows);
 	sums = read_partition(&scan, result->combination, &shift, work);
 	key_space_finish(keys);
 	result->peers = make_peers(keys, sums, shift, work, cxt);

@@ -16,7 +16,6 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/typcache.h"
 
 #include "virtual/keys.h"
@@ -560,7 +559,7 @@ key_space_finish(KeySpace *s)
 		return;
 	for (int k = 0; k < s->reader->n; k++)
 		most = Max(most, s->key[k].n);
-	image = MemoryContextAllocHuge(s->cxt, mul_size(sizeof(int32), Max(most, 1)));
+	image = huge_array(s->cxt, sizeof(int32), most);
 	for (int i = 0; i < s->reader->n; i++)
 		for (int j = 0; j < s->reader->n; j++)
 		{

@@ -9,9 +9,7 @@
 #ifndef SIPP_KEYTABLE_H
 #define SIPP_KEYTABLE_H
 
-#include "sipp.h"
-
-#include "utils/memutils.h"
+#include "virtual/keys.h"
 
 #define KEY_FIRST_ROOM	8
 #define KEY_MOST	((1 << 30) - 1)
@@ -60,9 +58,8 @@ numbers_hash(const int32 *number, int n)
 static inline void *
 grow(void *array, Size element, int room, MemoryContext cxt)
 {
-	Size		size = mul_size(element, room);
-
-	return array == NULL ? MemoryContextAllocHuge(cxt, size) : repalloc_huge(array, size);
+	return array == NULL ? huge_array(cxt, element, room) :
+		repalloc_huge(array, array_size(element, room));
 }
 
 /* Twice the room, up to the limit. */
@@ -94,16 +91,13 @@ table_reserve(KeyTable *t, int n, MemoryContext cxt, uint64 (*hash) (void *arg, 
 			  void *arg)
 {
 	Size		slots = t->slot == NULL ? 0 : (Size) t->mask + 1;
-	Size		size;
 
 	if (2 * ((Size) n + 1) <= slots)
 		return;
 	slots = slots == 0 ? 2 * KEY_FIRST_ROOM : 2 * slots;
 	if (t->slot != NULL)
 		pfree(t->slot);
-	size = mul_size(sizeof(KeySlot), slots);
-	t->slot = MemoryContextAllocHuge(cxt, size);
-	memset(t->slot, 0, size);
+	t->slot = huge_zeroed(cxt, sizeof(KeySlot), slots);
 	t->mask = (uint32) (slots - 1);
 	for (int i = 0; i < n; i++)
 	{

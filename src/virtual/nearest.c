@@ -19,7 +19,6 @@
 #include "miscadmin.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
-#include "utils/memutils.h"
 
 #include "virtual/sorted.h"
 
@@ -88,12 +87,6 @@ typedef struct Work
 #define ST_CHECK_FOR_INTERRUPTS
 #define ST_DEFINE
 #include "lib/sort_template.h"
-
-static void *
-huge(MemoryContext cxt, Size element, int64 n)
-{
-	return MemoryContextAllocHuge(cxt, mul_size(element, (Size) Max(n, 1)));
-}
 
 /* Work space for the rows of one unit. */
 typedef struct Sharing
@@ -232,9 +225,8 @@ find_sharing(Work *w)
 	Sharing		s;
 
 	/* while filling, start[u + 1] runs from unit u's first entry to its end */
-	s.place = huge(w->cxt, sizeof(int32), w->nscored);
-	s.start = huge(w->cxt, sizeof(int32), (int64) nunit + 2);
-	memset(s.start, 0, sizeof(int32) * ((Size) nunit + 2));
+	s.place = huge_array(w->cxt, sizeof(int32), w->nscored);
+	s.start = huge_zeroed(w->cxt, sizeof(int32), (int64) nunit + 2);
 	for (int i = 0; i < w->nscored; i++)
 		s.start[key_value(keys, scored[i].combination, 0) + 2]++;
 	for (int u = 2; u <= nunit + 1; u++)
@@ -250,10 +242,10 @@ find_sharing(Work *w)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("a unit of %s cannot have more than %d rows in a partition", FUNC,
 						PG_INT32_MAX / 2)));
-	s.end = huge(w->cxt, sizeof(End), 2 * (int64) most);
-	s.step = huge(w->cxt, sizeof(int32), 2 * (int64) most);
-	s.weight = huge(w->cxt, sizeof(Dd), 2 * (int64) most);
-	s.before = huge(w->cxt, sizeof(Dd), 2 * (int64) most);
+	s.end = huge_array(w->cxt, sizeof(End), 2 * (int64) most);
+	s.step = huge_array(w->cxt, sizeof(int32), 2 * (int64) most);
+	s.weight = huge_array(w->cxt, sizeof(Dd), 2 * (int64) most);
+	s.before = huge_array(w->cxt, sizeof(Dd), 2 * (int64) most);
 	for (int u = 0; u < nunit; u++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -383,8 +375,8 @@ read_partition(FunctionCallInfo fcinfo, Work *w)
 	scan.number[1].is_boolean = get_fn_expr_argtype(fcinfo->flinfo, ARG_OUTCOME) == BOOLOID;
 	scan_begin(&scan, PG_WINDOW_OBJECT(), FUNC, w->result->keys, w->rows, w->cxt);
 
-	w->outcome = huge(w->cxt, sizeof(double), w->rows);
-	w->sort = huge(w->cxt, sizeof(Scored), w->rows);
+	w->outcome = huge_array(w->cxt, sizeof(double), w->rows);
+	w->sort = huge_array(w->cxt, sizeof(Scored), w->rows);
 	w->nscored = 0;
 	while ((n = scan_next(&scan)) > 0)
 		for (int i = 0; i < n; i++, row++)
@@ -406,17 +398,15 @@ take_places(Work *w, MemoryContext cxt)
 {
 	Nearest    *r = w->result;
 	Sorted	   *s = &w->sorted;
-	int32	   *combination = huge(w->cxt, sizeof(int32), w->nscored);
-	Size		units = sizeof(int32) * key_values(r->keys, 0);
+	int32	   *combination = huge_array(w->cxt, sizeof(int32), w->nscored);
 
-	r->scored = huge(cxt, sizeof(SortedRow), w->nscored);
-	r->own = MemoryContextAllocHuge(cxt, units);
-	memset(r->own, 0, units);
-	w->is_candidate = huge(w->cxt, sizeof(bool), w->nscored);
+	r->scored = huge_array(cxt, sizeof(SortedRow), w->nscored);
+	r->own = huge_zeroed(cxt, sizeof(int32), key_values(r->keys, 0));
+	w->is_candidate = huge_array(w->cxt, sizeof(bool), w->nscored);
 	s->keys = r->keys;
 	s->n = 0;
-	s->score = huge(w->cxt, sizeof(double), w->nscored);
-	s->outcome = huge(w->cxt, sizeof(double), w->nscored);
+	s->score = huge_array(w->cxt, sizeof(double), w->nscored);
+	s->outcome = huge_array(w->cxt, sizeof(double), w->nscored);
 	for (int i = 0; i < w->nscored; i++)
 	{
 		int			row = w->sort[i].row;
@@ -457,7 +447,7 @@ make_nearest(FunctionCallInfo fcinfo, Nearest *result, MemoryContext cxt)
 	w.cxt = AllocSetContextCreate(CurrentMemoryContext, FUNC, ALLOCSET_DEFAULT_SIZES);
 	w.rows = partition_rows(winobj, FUNC);
 	result->keys = key_space(reader, cxt);
-	result->place = huge(cxt, sizeof(int32), w.rows);
+	result->place = huge_array(cxt, sizeof(int32), w.rows);
 	read_settings(fcinfo, &w);
 	read_partition(fcinfo, &w);
 	key_space_finish(result->keys);

@@ -147,17 +147,6 @@ wide_sums_value(const WideSums *w)
 	return r;
 }
 
-/* A zeroed array. */
-static void *
-zeroed(Size element, int n)
-{
-	Size		size = mul_size(element, Max(n, 1));
-	void	   *array = MemoryContextAllocHuge(CurrentMemoryContext, size);
-
-	memset(array, 0, size);
-	return array;
-}
-
 /*
  * The pools where one key matters: all other groups.  The total is the sum of the very
  * numbers that are taken out of it again, so that a group cancels completely.
@@ -167,7 +156,7 @@ pools_of_one_key(const KeySpace *s, KeySums *sums, int k)
 {
 	int			n = key_combinations(s);
 	int			ngroup = key_values(s, k);
-	KeySums    *group = zeroed(sizeof(KeySums), ngroup);
+	KeySums    *group = huge_zeroed(CurrentMemoryContext, sizeof(KeySums), ngroup);
 	WideSums	total = {0};
 
 	for (int c = 0; c < n; c++)
@@ -215,8 +204,8 @@ add_sets(const KeySpace *s, const KeySums *sums, WideSums *pool,
 		if ((key_effective(s) & (1 << k)) == 0)
 			continue;
 		if (refined == NULL)
-			refined = zeroed(sizeof(int32), n);
-		set = zeroed(sizeof(WideSums), refine(s, group, k, refined));
+			refined = huge_zeroed(CurrentMemoryContext, sizeof(int32), n);
+		set = huge_zeroed(CurrentMemoryContext, sizeof(WideSums), refine(s, group, k, refined));
 		for (int c = 0; c < n; c++)
 			wide_sums_add(&set[refined[c]], &sums[c]);
 		for (int c = 0; c < n; c++)
@@ -237,7 +226,7 @@ void
 key_pools(const KeySpace *s, KeySums *sums, int64 *own)
 {
 	int			n = key_combinations(s);
-	int64	   *count = zeroed(sizeof(int64), key_values(s, 0));
+	int64	   *count = huge_zeroed(CurrentMemoryContext, sizeof(int64), key_values(s, 0));
 	WideSums   *pool;
 	WideSums	total = {0};
 
@@ -256,7 +245,7 @@ key_pools(const KeySpace *s, KeySums *sums, int64 *own)
 
 	for (int c = 0; c < n; c++)
 		wide_sums_add(&total, &sums[c]);
-	pool = MemoryContextAllocHuge(CurrentMemoryContext, mul_size(sizeof(WideSums), n));
+	pool = huge_array(CurrentMemoryContext, sizeof(WideSums), n);
 	for (int c = 0; c < n; c++)
 		pool[c] = total;
 	add_sets(s, sums, pool, NULL, 0, -1);

@@ -5,7 +5,6 @@
 #include "sipp.h"
 
 #include "miscadmin.h"
-#include "utils/memutils.h"
 
 #include "virtual/keys.h"
 

@@ -14,7 +14,6 @@
 #include "sipp.h"
 
 #include "miscadmin.h"
-#include "utils/memutils.h"
 
 #include "virtual/sorted.h"
 
@@ -29,12 +28,6 @@ typedef struct SortedBlock
 	Wide		sum;
 	Wide		square;
 } SortedBlock;
-
-static void *
-huge(MemoryContext cxt, Size element, int64 n)
-{
-	return MemoryContextAllocHuge(cxt, mul_size(element, (Size) Max(n, 1)));
-}
 
 /* The values of a combination's keys that matter; of the others one that fits nobody. */
 static inline void
@@ -60,11 +53,10 @@ make_members(Sorted *s, int set, const int32 *combination, MemoryContext cxt)
 	SortedMembers *m = &s->set[set];
 	int			ngroup;
 
-	m->group = huge(cxt, sizeof(int32), key_combinations(s->keys));
+	m->group = huge_array(cxt, sizeof(int32), key_combinations(s->keys));
 	ngroup = key_groups(s->keys, set, m->group);
-	m->start = huge(cxt, sizeof(int32), (int64) ngroup + 2);
-	memset(m->start, 0, sizeof(int32) * ((Size) ngroup + 2));
-	m->at = huge(cxt, sizeof(int32), s->n);
+	m->start = huge_zeroed(cxt, sizeof(int32), (int64) ngroup + 2);
+	m->at = huge_array(cxt, sizeof(int32), s->n);
 
 	/* while filling, start[g + 1] runs from group g's first entry to its end */
 	for (int p = 0; p < s->n; p++)
@@ -81,7 +73,7 @@ void
 sorted_finish(Sorted *s, const int32 *combination, MemoryContext cxt)
 {
 	s->effective = key_effective(s->keys);
-	s->key = huge(cxt, sizeof(int32[SORTED_KEYS]), s->n);
+	s->key = huge_array(cxt, sizeof(int32[SORTED_KEYS]), s->n);
 	for (int p = 0; p < s->n; p++)
 		get_keys(s, combination[p], -1, s->key[p]);
 	s->shift = key_shift(s->outcome, s->n);
@@ -395,7 +387,7 @@ sorted_prepare(Sorted *s, MemoryContext cxt)
 		SortedBlock sums;
 
 		memset(&sums, 0, sizeof(sums));
-		m->block = huge(cxt, sizeof(SortedBlock), s->n / BLOCK + 1);
+		m->block = huge_array(cxt, sizeof(SortedBlock), s->n / BLOCK + 1);
 		for (int b = 0; b <= s->n / BLOCK; b++)
 		{
 			if ((b & 0xfff) == 0)

@@ -16,7 +16,7 @@ INSERT INTO nearest_design VALUES
 	('200 nearest, more than there are', 'tariff', 'prior', 'sex, asn, stage, simd_quintile', '{school,authority}', 200, NULL),
 	('5 nearest within .3', 'tariff', 'prior', 'asn, simd_quintile', '{authority,provider}', 5, .3),
 	-- windows of hundreds, and pools that lie far away behind those who share a key
-	('300 nearest in large cells', 'far::float8', 'coarse', 'asn', '{school,authority}', 300, NULL),
+	('260 nearest in large cells', 'far::float8', 'coarse', 'asn, sex', '{school,authority}', 260, NULL),
 	('10 nearest across a gap', 'tariff', 'prior', 'sex, stage', '{prior < 60,"NULL"}', 10, NULL),
 	('10 nearest, yes or no', 'literacy', 'coarse', 'stage, simd_quintile', '{school,authority}', 10, 5);
 

@@ -21,8 +21,11 @@ ANALYZE covariate;
 
 CREATE TABLE balance_ours AS
 SELECT design, school, (v).*
-FROM (SELECT design, school, CASE design WHEN 'yes or no' THEN sipp.balance(x <> 0, peers) ELSE sipp.balance(x::float8, peers) END AS v
-	  FROM covariate WHERE school BETWEEN 1 AND 20 GROUP BY design, school OFFSET 0) s;
+FROM (SELECT design, school, sipp.balance(x::float8, peers) AS v
+	  FROM covariate WHERE school BETWEEN 1 AND 20 AND design <> 'yes or no' GROUP BY design, school
+	  UNION ALL
+	  SELECT design, school, sipp.balance(x <> 0, peers)
+	  FROM covariate WHERE school BETWEEN 1 AND 20 AND design = 'yes or no' GROUP BY design, school) s;
 
 -- a pupil's pool again by joining; a member of it weighs 1/pool for each pupil it stands beside
 CREATE TABLE balance_brute AS
