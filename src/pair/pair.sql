@@ -1,0 +1,406 @@
+
+-- Room pair: who should partner whom.
+
+CREATE TYPE sipp.school;
+
+CREATE FUNCTION sipp.school_in(cstring) RETURNS sipp.school
+	AS 'MODULE_PATHNAME', 'sipp_school_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.school_out(sipp.school) RETURNS cstring
+	AS 'MODULE_PATHNAME', 'sipp_school_out' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.school_recv(internal) RETURNS sipp.school
+	AS 'MODULE_PATHNAME', 'sipp_school_recv' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.school_send(sipp.school) RETURNS bytea
+	AS 'MODULE_PATHNAME', 'sipp_school_send' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE TYPE sipp.school (
+	INPUT = sipp.school_in,
+	OUTPUT = sipp.school_out,
+	RECEIVE = sipp.school_recv,
+	SEND = sipp.school_send,
+	INTERNALLENGTH = VARIABLE,
+	ALIGNMENT = double,
+	STORAGE = extended
+);
+
+COMMENT ON TYPE sipp.school IS
+'One school as pairing sees it: who it is, what it would be in a pair, its effect, its circumstances, where it is. Made by the function sipp.school with named arguments';
+COMMENT ON FUNCTION sipp.school_in(cstring) IS 'Input of sipp.school: JSON as written by its output';
+COMMENT ON FUNCTION sipp.school_out(sipp.school) IS 'Output of sipp.school: JSON with shortest-exact numbers';
+COMMENT ON FUNCTION sipp.school_recv(internal) IS 'Binary input of sipp.school';
+COMMENT ON FUNCTION sipp.school_send(sipp.school) IS 'Binary output of sipp.school, in network byte order';
+CREATE CAST (sipp.school AS jsonb) WITH INOUT;
+COMMENT ON CAST (sipp.school AS jsonb) IS 'the text form of the school as a document';
+
+CREATE FUNCTION sipp.school(
+	id text,
+	sector text DEFAULT NULL,
+	authority text DEFAULT NULL,
+	cluster text DEFAULT NULL,
+	role text DEFAULT 'none',
+	effect float8 DEFAULT NULL,
+	effect_se float8 DEFAULT NULL,
+	context float8[] DEFAULT NULL,
+	context_names text[] DEFAULT NULL,
+	deprivation float8[] DEFAULT NULL,
+	subjects float8[] DEFAULT NULL,
+	subjects_se float8[] DEFAULT NULL,
+	subject_names text[] DEFAULT NULL,
+	lat float8 DEFAULT NULL,
+	lon float8 DEFAULT NULL,
+	capacity integer DEFAULT 1,
+	excludes text[] DEFAULT NULL
+) RETURNS sipp.school
+	AS 'MODULE_PATHNAME', 'sipp_school_make' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
+COMMENT ON FUNCTION sipp.school(text, text, text, text, text, float8, float8, float8[], text[], float8[], float8[], float8[], text[], float8, float8, integer, text[]) IS
+'One school, with named arguments. role: partner (is to be helped), coasting (the same, not deprived), lead (helps), either, or none (no consent: never paired). effect and effect_se (the conditional_se of sipp.effect) in the outcome''s units; context: circumstances, never outcomes; deprivation: shares of pupils by band, most deprived first; subjects: effects by subject; lat, lon in degrees; capacity: partners that it can help at a time; excludes: ids of schools never to be paired with; cluster: trust or federation, never paired within. What is NULL is not known: a school without effect or context takes no part and is listed with that reason';
+
+CREATE FUNCTION sipp.pairing_role(effect float8, effect_se float8, attainment_pct float8, intake_pct float8, trend float8, trend_se float8, school_sd float8, p_min float8 DEFAULT 0.8, margin float8 DEFAULT 0.25) RETURNS text
+	AS 'MODULE_PATHNAME', 'sipp_pairing_role' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION sipp.pairing_role(float8, float8, float8, float8, float8, float8, float8, float8, float8) IS
+'A school''s role in a pairing by evidence: lead where P(effect > margin school SDs) >= p_min; where P(effect < -margin school SDs) >= p_min, coasting if attainment and intake advantage are at or above the national median (percentile ranks, 0 to 1) and P(trend < 0) >= p_min, otherwise partner; else none. NULL effect or standard error: NULL';
+
+-- likeness
+
+CREATE FUNCTION sipp.context_scale(schools sipp.school[], context_weights jsonb DEFAULT NULL, sector text DEFAULT 'same') RETURNS jsonb
+	AS 'MODULE_PATHNAME', 'sipp_context_scale' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION sipp.context_scale(sipp.school[], jsonb, text) IS
+'The yardsticks of a nation''s schools, by sector (or pooled: sector => any): spread of each circumstance, the distance to a tenth neighbour that similarity is measured by, the target gap. For sipp.pairing_score, and to look at';
+
+CREATE TYPE sipp.neighbour AS (
+	school text,
+	rank integer,
+	neighbour text,
+	distance float8,
+	similarity float8,
+	contributions jsonb,
+	mutual boolean,
+	reason text
+);
+COMMENT ON TYPE sipp.neighbour IS 'One of a school''s most similar schools, a row of sipp.similar_schools. Store its columns, not the composite';
+COMMENT ON COLUMN sipp.neighbour.school IS 'id of the school';
+COMMENT ON COLUMN sipp.neighbour.rank IS '1 is the most similar; ties of distance go by id (UTF-8 bytes)';
+COMMENT ON COLUMN sipp.neighbour.neighbour IS 'id of the similar school; NULL where the school has none, see reason';
+COMMENT ON COLUMN sipp.neighbour.distance IS 'distance in circumstances, without a unit';
+COMMENT ON COLUMN sipp.neighbour.similarity IS '0 to 1; 0.5: as alike as a school and its tenth neighbour ordinarily are';
+COMMENT ON COLUMN sipp.neighbour.contributions IS 'each variable''s share of the squared distance, by name; they add to 1; NULL where the distance is 0';
+COMMENT ON COLUMN sipp.neighbour.mutual IS 'is the school among its neighbour''s k as well, under the same restrictions?';
+COMMENT ON COLUMN sipp.neighbour.reason IS 'why a school has no neighbours, or NULL';
+
+CREATE FUNCTION sipp.similar_schools(schools sipp.school[], k integer DEFAULT 10, context_weights jsonb DEFAULT NULL, authority text DEFAULT 'any', sector text DEFAULT 'same', metric text DEFAULT 'weighted') RETURNS SETOF sipp.neighbour
+	AS 'MODULE_PATHNAME', 'sipp_similar_schools' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10000 ROWS 1000;
+COMMENT ON FUNCTION sipp.similar_schools(sipp.school[], integer, jsonb, text, text, text) IS
+'Each school''s k most similar schools (all, if there are fewer) by circumstances alone: outcomes, roles, consent and exclusions never enter. A school without complete circumstances, or of unknown sector or authority where that matters, has one row with the reason and is nobody''s neighbour. authority: any or different; sector: same or any; metric: weighted, mahalanobis or rank_mahalanobis (these two take the deprivation profile by its mean position, and no weights)';
+
+-- one pair
+
+CREATE TYPE sipp.pair_score AS (
+	partner text,
+	lead text,
+	eligible boolean,
+	reason text,
+	score float8,
+	cost float8,
+	similarity float8,
+	usable_gap float8,
+	p_better float8,
+	complementarity float8,
+	partner_can_teach text[],
+	travel float8,
+	km float8,
+	losses jsonb,
+	flags text[]
+);
+COMMENT ON TYPE sipp.pair_score IS 'One pair scored as in the plan, the result of sipp.pairing_score. Store its columns, not the composite';
+
+COMMENT ON COLUMN sipp.pair_score.partner IS 'id of the school to be helped';
+COMMENT ON COLUMN sipp.pair_score.lead IS 'id of the school that helps';
+COMMENT ON COLUMN sipp.pair_score.eligible IS 'may they be paired?';
+COMMENT ON COLUMN sipp.pair_score.reason IS 'the rules that they break, or NULL';
+COMMENT ON COLUMN sipp.pair_score.score IS 'weighted geometric mean of the parts, 0 to 1';
+COMMENT ON COLUMN sipp.pair_score.cost IS 'what the plan minimises: sum of the losses';
+COMMENT ON COLUMN sipp.pair_score.similarity IS 'how alike the circumstances are, 0 to 1; 0.5: as a school and its tenth neighbour';
+COMMENT ON COLUMN sipp.pair_score.usable_gap IS 'expected lead in effect as a share of the target gap, between none and all of it, 0 to 1';
+COMMENT ON COLUMN sipp.pair_score.p_better IS 'probability that the leads effect is above the partners, for the years observed';
+COMMENT ON COLUMN sipp.pair_score.complementarity IS 'the same as usable_gap over the subjects in which the partner needs help, 0 to 1; NULL: no subjects, or no need';
+COMMENT ON COLUMN sipp.pair_score.partner_can_teach IS 'subjects in which the partner is ahead (probability 0.8 or more)';
+COMMENT ON COLUMN sipp.pair_score.travel IS '1 near, 0.5 at half_km, towards 0; NULL: coordinates not known';
+COMMENT ON COLUMN sipp.pair_score.km IS 'great-circle distance, kilometres';
+COMMENT ON COLUMN sipp.pair_score.losses IS 'each parts share of the cost, by name';
+COMMENT ON COLUMN sipp.pair_score.flags IS 'parts that are missing (their weight went to the others) or whose loss was capped';
+
+CREATE FUNCTION sipp.pairing_score(
+	partner sipp.school,
+	lead sipp.school,
+	scale jsonb,
+	weights jsonb DEFAULT NULL,
+	authority text DEFAULT 'different',
+	same_authority_cost float8 DEFAULT 0.1,
+	max_km float8 DEFAULT NULL,
+	min_p_better float8 DEFAULT 0.8,
+	min_similarity float8 DEFAULT 0,
+	min_score float8 DEFAULT 0,
+	target_gap float8 DEFAULT NULL,
+	half_km float8 DEFAULT 60,
+	spread_km float8 DEFAULT 12
+) RETURNS sipp.pair_score
+	AS 'MODULE_PATHNAME', 'sipp_pairing_score' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION sipp.pairing_score(sipp.school, sipp.school, jsonb, jsonb, text, float8, float8, float8, float8, float8, float8, float8, float8) IS
+'One pair scored exactly as in the national plan: the parts, each part''s loss, whether they may be paired and if not why. scale is that of sipp.context_scale over the nation''s schools; the options are those of sipp.pairing_plan';
+
+-- the plan
+
+CREATE TYPE sipp.plan;
+
+CREATE FUNCTION sipp.plan_in(cstring) RETURNS sipp.plan
+	AS 'MODULE_PATHNAME', 'sipp_plan_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.plan_out(sipp.plan) RETURNS cstring
+	AS 'MODULE_PATHNAME', 'sipp_plan_out' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.plan_recv(internal) RETURNS sipp.plan
+	AS 'MODULE_PATHNAME', 'sipp_plan_recv' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.plan_send(sipp.plan) RETURNS bytea
+	AS 'MODULE_PATHNAME', 'sipp_plan_send' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE TYPE sipp.plan (
+	INPUT = sipp.plan_in,
+	OUTPUT = sipp.plan_out,
+	RECEIVE = sipp.plan_recv,
+	SEND = sipp.plan_send,
+	INTERNALLENGTH = VARIABLE,
+	ALIGNMENT = int4,
+	STORAGE = extended
+);
+
+COMMENT ON TYPE sipp.plan IS
+'A solved pairing: the pairs, the reasons of those left alone, the dual prices that prove it best. Read with sipp.pairs, sipp.plan_summary and sipp.certificate; a JSON document inside';
+COMMENT ON FUNCTION sipp.plan_in(cstring) IS 'Input of sipp.plan: JSON as written by its output';
+COMMENT ON FUNCTION sipp.plan_out(sipp.plan) IS 'Output of sipp.plan: JSON';
+COMMENT ON FUNCTION sipp.plan_recv(internal) IS 'Binary input of sipp.plan';
+COMMENT ON FUNCTION sipp.plan_send(sipp.plan) IS 'Binary output of sipp.plan';
+CREATE CAST (sipp.plan AS jsonb) WITH INOUT;
+COMMENT ON CAST (sipp.plan AS jsonb) IS 'the plan as a document';
+
+CREATE FUNCTION sipp.pairing_plan(
+	schools sipp.school[],
+	weights jsonb DEFAULT NULL,
+	context_weights jsonb DEFAULT NULL,
+	authority text DEFAULT 'different',
+	same_authority_cost float8 DEFAULT 0.1,
+	sector text DEFAULT 'same',
+	max_km float8 DEFAULT NULL,
+	min_p_better float8 DEFAULT 0.8,
+	min_similarity float8 DEFAULT 0,
+	min_score float8 DEFAULT 0,
+	unpaired_cost float8 DEFAULT NULL,
+	target_gap float8 DEFAULT NULL,
+	mode text DEFAULT 'optimal',
+	locked text[] DEFAULT NULL,
+	supports_per_partner integer DEFAULT 1,
+	half_km float8 DEFAULT 60,
+	spread_km float8 DEFAULT 12
+) RETURNS sipp.plan
+	AS 'MODULE_PATHNAME', 'sipp_pairing_plan' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000000;
+COMMENT ON FUNCTION sipp.pairing_plan(sipp.school[], jsonb, jsonb, text, float8, text, float8, float8, float8, float8, float8, float8, text, text[], integer, float8, float8) IS
+'Who should partner whom: every partner school gets a lead, as many as possible, and among such plans the one of least total cost, proven over every allowed pair. weights: of similarity (0.4), gap (0.3), complementarity (0.15), travel (0.15); context_weights: by variable name and deprivation; authority: different, prefer (the same one costs same_authority_cost) or any; sector: same or any; max_km; min_p_better, min_similarity, min_score: floors, 0 to 1; unpaired_cost: a pair that costs more than this loses to none (NULL: pair as many as possible); target_gap: a gap in effect beyond it is of no more use (NULL: one school SD); mode: optimal, stable (no two schools would rather have each other) or greedy (the neediest partner chooses first); locked: pairs (partner, lead) to keep; supports_per_partner: leads for each partner; travel counts half at half_km, spread_km how steeply';
+
+CREATE TYPE sipp.pair AS (
+	partner text,
+	lead text,
+	score float8,
+	cost float8,
+	similarity float8,
+	usable_gap float8,
+	p_better float8,
+	complementarity float8,
+	partner_can_teach text[],
+	travel float8,
+	km float8,
+	losses jsonb,
+	runner_up text,
+	margin float8,
+	reason text,
+	relaxation text,
+	place integer,
+	role text,
+	locked boolean,
+	flags text[]
+);
+COMMENT ON TYPE sipp.pair IS 'One place of one partner school in a plan, a row of sipp.pairs; also a school that can take no part. Store its columns, not the composite';
+COMMENT ON COLUMN sipp.pair.partner IS 'id of the school to be helped; NULL: a lead that can take no part';
+COMMENT ON COLUMN sipp.pair.lead IS 'id of the school that helps; NULL: unpaired, see reason';
+COMMENT ON COLUMN sipp.pair.score IS 'weighted geometric mean of the parts, 0 to 1';
+COMMENT ON COLUMN sipp.pair.cost IS 'what the plan minimises: sum of the losses';
+COMMENT ON COLUMN sipp.pair.similarity IS 'how alike the circumstances are, 0 to 1; 0.5: as a school and its tenth neighbour';
+COMMENT ON COLUMN sipp.pair.usable_gap IS 'expected lead in effect as a share of the target gap, between none and all of it, 0 to 1';
+COMMENT ON COLUMN sipp.pair.p_better IS 'probability that the leads effect is above the partners, for the years observed';
+COMMENT ON COLUMN sipp.pair.complementarity IS 'the same as usable_gap over the subjects in which the partner needs help, 0 to 1; NULL: no subjects, or no need';
+COMMENT ON COLUMN sipp.pair.partner_can_teach IS 'subjects in which the partner is ahead (probability 0.8 or more)';
+COMMENT ON COLUMN sipp.pair.travel IS '1 near, 0.5 at half_km, towards 0; NULL: coordinates not known';
+COMMENT ON COLUMN sipp.pair.km IS 'great-circle distance, kilometres';
+COMMENT ON COLUMN sipp.pair.losses IS 'each parts share of the cost, by name';
+COMMENT ON COLUMN sipp.pair.flags IS 'parts that are missing (their weight went to the others) or whose loss was capped; rules that a locked pair breaks';
+COMMENT ON COLUMN sipp.pair.runner_up IS 'the best other lead allowed for this partner, whether or not it is full';
+COMMENT ON COLUMN sipp.pair.margin IS 'cost with the runner-up - cost; negative: the partner would rather have the runner-up, who is better used elsewhere';
+COMMENT ON COLUMN sipp.pair.reason IS 'why the place is empty, or why the school can take no part';
+COMMENT ON COLUMN sipp.pair.relaxation IS 'the cheapest change of one rule that would allow a pair';
+COMMENT ON COLUMN sipp.pair.place IS '1, 2, ... up to supports_per_partner';
+COMMENT ON COLUMN sipp.pair.role IS 'role of the partner school: partner, coasting, either, none (of the lead, where partner is NULL)';
+COMMENT ON COLUMN sipp.pair.locked IS 'kept from an earlier plan';
+
+CREATE FUNCTION sipp.pairs(plan sipp.plan) RETURNS SETOF sipp.pair
+	AS 'MODULE_PATHNAME', 'sipp_pairs' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 500;
+COMMENT ON FUNCTION sipp.pairs(sipp.plan) IS
+'The plan, one row for each place of each partner school, ordered by id: the lead with score, parts and runner-up, or the reason why there is none and what would change that; then the schools that can take no part';
+
+CREATE TYPE sipp.plan_report AS (
+	mode text,
+	partners bigint,
+	places bigint,
+	leads bigint,
+	capacity bigint,
+	paired bigint,
+	unpaired bigint,
+	ineligible bigint,
+	total_cost float8,
+	mean_score float8,
+	bound float8,
+	certified boolean,
+	quantum float8,
+	unpaired_price bigint,
+	total_units bigint,
+	target_gap float8,
+	blocking_pairs bigint,
+	blocking jsonb,
+	worst jsonb,
+	pairs_priced bigint,
+	rounds integer,
+	memory_bytes bigint,
+	notices text[]
+);
+COMMENT ON TYPE sipp.plan_report IS 'What a plan amounts to, the result of sipp.plan_summary. Store its columns, not the composite';
+COMMENT ON COLUMN sipp.plan_report.mode IS 'optimal, stable or greedy';
+COMMENT ON COLUMN sipp.plan_report.partners IS 'partner schools that can take part';
+COMMENT ON COLUMN sipp.plan_report.places IS 'their places: partners x supports_per_partner';
+COMMENT ON COLUMN sipp.plan_report.leads IS 'lead schools that can take part';
+COMMENT ON COLUMN sipp.plan_report.capacity IS 'sum of their capacities';
+COMMENT ON COLUMN sipp.plan_report.paired IS 'places with a lead';
+COMMENT ON COLUMN sipp.plan_report.unpaired IS 'places without one';
+COMMENT ON COLUMN sipp.plan_report.ineligible IS 'schools that can take no part, each with its reason in sipp.pairs';
+COMMENT ON COLUMN sipp.plan_report.total_cost IS 'sum of the pairs'' costs';
+COMMENT ON COLUMN sipp.plan_report.mean_score IS 'mean score of the pairs';
+COMMENT ON COLUMN sipp.plan_report.bound IS 'no plan can be better than one of this cost, but for rounding costs to the quantum (an optimal plan costs just that)';
+COMMENT ON COLUMN sipp.plan_report.certified IS 'were the prices checked over every allowed pair, and do they prove the plan best?';
+COMMENT ON COLUMN sipp.plan_report.quantum IS 'cost of one unit of the solver''s integers';
+COMMENT ON COLUMN sipp.plan_report.unpaired_price IS 'price of an empty place, in units';
+COMMENT ON COLUMN sipp.plan_report.total_units IS 'sum of the pairs'' costs in units, without empty places and locked pairs';
+COMMENT ON COLUMN sipp.plan_report.target_gap IS 'gap in effect taken as fully usable, in the outcome''s units; NULL where sectors have their own';
+COMMENT ON COLUMN sipp.plan_report.blocking_pairs IS 'pairs of schools that would each rather have the other than what the plan gives them';
+COMMENT ON COLUMN sipp.plan_report.blocking IS 'the 20 of these that gain most, with both sides'' gain in cost; null: has nobody yet';
+COMMENT ON COLUMN sipp.plan_report.worst IS 'the five pairs of lowest score, with the part that costs most; of highest cost where costs were given';
+COMMENT ON COLUMN sipp.plan_report.pairs_priced IS 'pairs looked at while pricing';
+COMMENT ON COLUMN sipp.plan_report.rounds IS 'rounds of pricing';
+COMMENT ON COLUMN sipp.plan_report.memory_bytes IS 'most memory that the solver held';
+COMMENT ON COLUMN sipp.plan_report.notices IS 'what to be careful about: correlated circumstances, missing parts, capped losses';
+
+CREATE FUNCTION sipp.plan_summary(plan sipp.plan) RETURNS sipp.plan_report
+	AS 'MODULE_PATHNAME', 'sipp_plan_summary' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION sipp.plan_summary(sipp.plan) IS
+'What a plan amounts to: counts, total cost and the proven bound, the worst pairs, the pairs of schools that would rather have each other (the scheme is voluntary)';
+
+CREATE TYPE sipp.price AS (
+	kind text,
+	partner text,
+	lead text,
+	places integer,
+	price bigint
+);
+COMMENT ON TYPE sipp.price IS 'A dual price, a row of sipp.certificate. Store its columns, not the composite';
+COMMENT ON COLUMN sipp.price.kind IS 'partner, lead, or pair (only where partners have several places)';
+COMMENT ON COLUMN sipp.price.partner IS 'id of the partner school, NULL for a lead''s price';
+COMMENT ON COLUMN sipp.price.lead IS 'id of the lead school, NULL for a partner''s price';
+COMMENT ON COLUMN sipp.price.places IS 'how often the price counts: places of the partner, capacity of the lead, 1 for a pair; what locked pairs take is not counted';
+COMMENT ON COLUMN sipp.price.price IS 'in units of the quantum: of a partner at most unpaired_price, of leads and pairs at most 0';
+
+CREATE FUNCTION sipp.certificate(plan sipp.plan) RETURNS SETOF sipp.price
+	AS 'MODULE_PATHNAME', 'sipp_certificate' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 1000;
+COMMENT ON FUNCTION sipp.certificate(sipp.plan) IS
+'The proof that no plan is better: for every allowed pair, price of partner + price of lead (+ price of the pair) <= its cost in units; and sum(places x price) = total_units + unpaired_price x empty places (less than that in the modes stable and greedy, by what they cost more than the best plan). By linear-programming duality nothing else needs to be believed';
+
+CREATE FUNCTION sipp.assign_accum(state internal, partner text, lead text, cost float8, capacity integer) RETURNS internal
+	AS 'MODULE_PATHNAME', 'sipp_assign_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+CREATE FUNCTION sipp.assign_accum(state internal, partner text, lead text, cost float8, capacity integer, unpaired_cost float8) RETURNS internal
+	AS 'MODULE_PATHNAME', 'sipp_assign_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+CREATE FUNCTION sipp.assign_combine(internal, internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'sipp_assign_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+CREATE FUNCTION sipp.assign_serialize(internal) RETURNS bytea
+	AS 'MODULE_PATHNAME', 'sipp_assign_serialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.assign_deserialize(bytea, internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'sipp_assign_deserialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.assign_final(internal) RETURNS sipp.plan
+	AS 'MODULE_PATHNAME', 'sipp_assign_final' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000;
+COMMENT ON FUNCTION sipp.assign_accum(internal, text, text, float8, integer) IS 'Transition of sipp.assign';
+COMMENT ON FUNCTION sipp.assign_accum(internal, text, text, float8, integer, float8) IS 'Transition of sipp.assign';
+COMMENT ON FUNCTION sipp.assign_combine(internal, internal) IS 'Combine two states of sipp.assign';
+COMMENT ON FUNCTION sipp.assign_serialize(internal) IS 'State of sipp.assign as bytes, from a parallel worker to its leader';
+COMMENT ON FUNCTION sipp.assign_deserialize(bytea, internal) IS 'State of sipp.assign from bytes';
+COMMENT ON FUNCTION sipp.assign_final(internal) IS 'Final function of sipp.assign';
+CREATE AGGREGATE sipp.assign(partner text, lead text, cost float8, capacity integer) (
+	SFUNC = sipp.assign_accum, STYPE = internal, SSPACE = 65536,
+	FINALFUNC = sipp.assign_final, FINALFUNC_MODIFY = READ_ONLY,
+	COMBINEFUNC = sipp.assign_combine,
+	SERIALFUNC = sipp.assign_serialize, DESERIALFUNC = sipp.assign_deserialize,
+	PARALLEL = SAFE
+);
+CREATE AGGREGATE sipp.assign(partner text, lead text, cost float8, capacity integer, unpaired_cost float8) (
+	SFUNC = sipp.assign_accum, STYPE = internal, SSPACE = 65536,
+	FINALFUNC = sipp.assign_final, FINALFUNC_MODIFY = READ_ONLY,
+	COMBINEFUNC = sipp.assign_combine,
+	SERIALFUNC = sipp.assign_serialize, DESERIALFUNC = sipp.assign_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE sipp.assign(text, text, float8, integer) IS
+'The plan of least total cost on your own costs, one row for each allowed pair: finite, of any sign; capacity is the lead''s, the same in all its rows. As many partners as possible are paired. A row whose cost is NULL makes the partner and the lead known and is no pair';
+COMMENT ON AGGREGATE sipp.assign(text, text, float8, integer, float8) IS
+'The same, where leaving a partner unpaired costs unpaired_cost (the same in all rows)';
+
+CREATE TYPE sipp.group_member AS (
+	group_no integer,
+	school text,
+	member_role text,
+	sector text,
+	authority text,
+	lead text,
+	cost float8,
+	group_cost float8,
+	within_pct float8,
+	reason text
+);
+COMMENT ON TYPE sipp.group_member IS 'One school of a partnership of three or more, a row of sipp.group_schools. Store its columns, not the composite';
+COMMENT ON COLUMN sipp.group_member.group_no IS '1, 2, ... from the cheapest group; NULL: in no group, see reason';
+COMMENT ON COLUMN sipp.group_member.school IS 'id of the school';
+COMMENT ON COLUMN sipp.group_member.member_role IS 'lead or partner in this group';
+COMMENT ON COLUMN sipp.group_member.sector IS 'its sector';
+COMMENT ON COLUMN sipp.group_member.authority IS 'its authority';
+COMMENT ON COLUMN sipp.group_member.lead IS 'id of the group''s lead; NULL for the lead itself';
+COMMENT ON COLUMN sipp.group_member.cost IS 'cost of the pair with that lead; NULL for the lead';
+COMMENT ON COLUMN sipp.group_member.group_cost IS 'cost of the group: its partners'' costs, and half the mean loss in likeness and travel between its partners';
+COMMENT ON COLUMN sipp.group_member.within_pct IS 'all groups together cost at most so many per cent more than the best possible as many groups; the same for all; NULL where the bound says nothing';
+COMMENT ON COLUMN sipp.group_member.reason IS 'why the school is in no group, or NULL';
+
+CREATE FUNCTION sipp.group_schools(
+	schools sipp.school[],
+	size integer DEFAULT 3,
+	min_authorities integer DEFAULT 2,
+	composition jsonb DEFAULT NULL,
+	weights jsonb DEFAULT NULL,
+	context_weights jsonb DEFAULT NULL,
+	max_km float8 DEFAULT NULL,
+	min_p_better float8 DEFAULT 0.8,
+	min_similarity float8 DEFAULT 0,
+	target_gap float8 DEFAULT NULL,
+	half_km float8 DEFAULT 60,
+	spread_km float8 DEFAULT 12,
+	sector text DEFAULT NULL
+) RETURNS SETOF sipp.group_member
+	AS 'MODULE_PATHNAME', 'sipp_group_schools' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000000 ROWS 500;
+COMMENT ON FUNCTION sipp.group_schools(sipp.school[], integer, integer, jsonb, jsonb, jsonb, float8, float8, float8, float8, float8, float8, text) IS
+'Partnerships of three and more schools: each has a lead, spans at least min_authorities authorities, and may mix sectors by composition, such as {"secondary": 1, "primary": 2}. Local search by swaps, with an honest bound on how far from the best possible it can be';

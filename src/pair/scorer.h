@@ -1,0 +1,67 @@
+/*
+ * scorer.h
+ *		What a scorer holds: made by scorer.c, used by score.c.
+ */
+#ifndef SIPP_SCORER_H
+#define SIPP_SCORER_H
+
+#include "pair/score.h"
+
+/* Bounds are drawn so much too wide, relative and absolute; rounding is far less. */
+#define MARGIN		1e-9
+#define TINY		1e-300		/* where products of what is left lose their digits */
+
+#define RADIAN		(M_PI / 180)
+
+/* Which of the parts that can be missing are there. */
+#define HAS_COMPLEMENTARITY 1
+#define HAS_TRAVEL	2
+
+/* Of a school: what decides most pairs, close together. */
+typedef struct Site
+{
+	bool		partner;		/* could be one of some pair: by its role and all that
+								 * the rules need of its own data */
+	bool		lead;
+	bool		located;
+	bool		excludes;		/* somebody, or is excluded */
+	int			sector;			/* one for all where sectors are pooled */
+	int			cluster;		/* no other's where it is not known */
+	int			authority;		/* the same; nor where it makes no difference */
+	double		effect;
+	double		variance;		/* of the effect */
+	double		point[3];		/* on the unit sphere */
+} Site;
+
+/* Of a school: the rest. */
+typedef struct SiteMore
+{
+	bool		eligible;		/* by its own data, whatever the rules */
+	double		cos_lat;
+	int			target;			/* index of its sector in the scale, -1: none */
+	uint64		known[2];		/* subjects with effect and standard error */
+	uint64		need[2];		/* those of them in which it is below 0 */
+} SiteMore;
+
+struct Scorer
+{
+	const Schools *schools;
+	const Scale *scale;
+	ScoreOptions o;
+	Points	   *points;
+	Site	   *site;
+	SiteMore   *more;
+	uint64		(*target)[2];	/* [scale->nsector] subjects with a target */
+	double		weight[4][SCORE_PARTS]; /* by what is there */
+
+	/* bounds, on the safe side */
+	double		z_above;		/* z above which P(lead better) suffices */
+	double		z_below;		/* z below which it does not */
+	bool		better;			/* the lead has to be better at all, and */
+	double		z2_below;		/* below this z^2 it is not enough */
+	double		chord2_above;	/* squared chord above which max_km is passed */
+	double		ratio2_above;	/* (d/d10)^2 above which likeness is too low */
+	double		parts_above;	/* sum of the parts' losses above which the score is */
+};
+
+#endif							/* SIPP_SCORER_H */
