@@ -13,7 +13,7 @@ PGFILEDESC = "sipp - deprivation-adjusted attainment, virtual schools, school pa
 
 # The rooms, in order of dependency.  Each holds its C, its headers and its
 # SQL (src/<room>/<room>.sql; num is plain C and has none).
-ROOMS = num cohort adjust virtual
+ROOMS = num cohort adjust virtual pair
 
 # Where this Makefile lies.  PGXS works out the same thing as srcdir, but only
 # once it is included, and the lists below are needed before.
