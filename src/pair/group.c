@@ -20,8 +20,6 @@
 
 #define FUNC "sipp.group_schools"
 
-#define DEFAULT_SIZE	3
-#define DEFAULT_AUTHORITIES 2
 #define MEMBER_COLUMNS	10
 
 /* Arguments of sipp.group_schools. */
@@ -46,11 +44,14 @@ PG_FUNCTION_INFO_V1(sipp_group_schools);
 
 /* A whole number within its range. */
 static int
-whole_arg(FunctionCallInfo fcinfo, int arg, const char *name, int standard, int low, int high,
-		  const char *range)
+whole_arg(FunctionCallInfo fcinfo, int arg, const char *name, const char *standard, int low,
+		  int high, const char *range)
 {
-	int			v = PG_ARGISNULL(arg) ? standard : PG_GETARG_INT32(arg);
+	int			v;
 
+	if (PG_ARGISNULL(arg))
+		null_argument(FUNC, name, standard);
+	v = PG_GETARG_INT32(arg);
 	if (v < low || v > high)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -140,17 +141,15 @@ read_sector(FunctionCallInfo fcinfo, const GroupWork *w)
 	return pooled;
 }
 
-/* All options; NULL stands for an option's default. */
+/* All options. */
 static void
 read_options(FunctionCallInfo fcinfo, GroupWork *w)
 {
 	int			t;
 
-#define GIVEN(arg) (PG_ARGISNULL(arg) ? -1 : (arg))
-	w->size = whole_arg(fcinfo, ARG_SIZE, "size", DEFAULT_SIZE, GROUP_MIN_SIZE, GROUP_MAX_SIZE,
+	w->size = whole_arg(fcinfo, ARG_SIZE, "size", "3", GROUP_MIN_SIZE, GROUP_MAX_SIZE,
 						psprintf("from %d to %d", GROUP_MIN_SIZE, GROUP_MAX_SIZE));
-	w->min_authorities = whole_arg(fcinfo, ARG_MIN_AUTHORITIES, "min_authorities",
-								   DEFAULT_AUTHORITIES, 1, w->size,
+	w->min_authorities = whole_arg(fcinfo, ARG_MIN_AUTHORITIES, "min_authorities", "2", 1, w->size,
 								   psprintf("from 1 to size, which is %d", w->size));
 	t = w->places = w->size - 1;
 	w->pair_weight = t > 1 ? 2 * t * (t - 1) : 1;
@@ -162,13 +161,11 @@ read_options(FunctionCallInfo fcinfo, GroupWork *w)
 	}
 	else
 		read_composition(fcinfo, w);
-	score_options(fcinfo, FUNC, GIVEN(ARG_WEIGHTS), -1, -1, -1, GIVEN(ARG_MAX_KM),
-				  GIVEN(ARG_MIN_P_BETTER), GIVEN(ARG_MIN_SIMILARITY), -1, GIVEN(ARG_TARGET_GAP),
-				  GIVEN(ARG_HALF_KM), GIVEN(ARG_SPREAD_KM), &w->options);
+	score_options(fcinfo, FUNC, ARG_WEIGHTS, -1, -1, -1, ARG_MAX_KM, ARG_MIN_P_BETTER,
+				  ARG_MIN_SIMILARITY, -1, ARG_TARGET_GAP, ARG_HALF_KM, ARG_SPREAD_KM, &w->options);
 	/* authorities are a matter of the group, not of the pair */
 	w->options.authority = AUTHORITY_ANY;
 	w->options.pooled = read_sector(fcinfo, w);
-#undef GIVEN
 }
 
 /* The composition's sector that a school is of; -1: none of them. */
@@ -395,9 +392,7 @@ sipp_group_schools(PG_FUNCTION_ARGS)
 	double		within;
 
 	if (PG_ARGISNULL(ARG_SCHOOLS))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"schools\" of %s must not be null", FUNC)));
+		null_argument(FUNC, "schools", NULL);
 	InitMaterializedSRF(fcinfo, 0);
 	cxt = AllocSetContextCreate(CurrentMemoryContext, FUNC, ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(cxt);

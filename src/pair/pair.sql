@@ -52,19 +52,19 @@ CREATE FUNCTION sipp.school(
 ) RETURNS sipp.school
 	AS 'MODULE_PATHNAME', 'sipp_school_make' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
 COMMENT ON FUNCTION sipp.school(text, text, text, text, text, float8, float8, float8[], text[], float8[], float8[], float8[], text[], float8, float8, integer, text[]) IS
-'One school, with named arguments. role: partner (is to be helped), coasting (the same, not deprived), lead (helps), either, or none (no consent: never paired). effect and effect_se (the conditional_se of sipp.effect) in the outcome''s units; context: circumstances, never outcomes; deprivation: shares of pupils by band, most deprived first; subjects: effects by subject; lat, lon in degrees; capacity: partners that it can help at a time; excludes: ids of schools never to be paired with; cluster: trust or federation, never paired within. What is NULL is not known: a school without effect or context takes no part and is listed with that reason';
+'One school, with named arguments. role: partner (is to be helped), coasting (the same, not deprived), lead (helps), either, or none (no consent: never paired). effect and effect_se (the conditional_se of sipp.effect) in the outcome''s units; context: circumstances, never outcomes; deprivation: shares of pupils by band, most deprived first; subjects: effects by subject; lat, lon in degrees; capacity: partners that it can help at a time; excludes: ids of schools never to be paired with; cluster: trust or federation, never paired within. What is NULL is not known: a school without effect or context takes no part and is listed with that reason; a NULL role is none; capacity must not be NULL';
 
 CREATE FUNCTION sipp.pairing_role(effect float8, effect_se float8, attainment_pct float8, intake_pct float8, trend float8, trend_se float8, school_sd float8, p_min float8 DEFAULT 0.8, margin float8 DEFAULT 0.25) RETURNS text
 	AS 'MODULE_PATHNAME', 'sipp_pairing_role' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION sipp.pairing_role(float8, float8, float8, float8, float8, float8, float8, float8, float8) IS
-'A school''s role in a pairing by evidence: lead where P(effect > margin school SDs) >= p_min; where P(effect < -margin school SDs) >= p_min, coasting if attainment and intake advantage are at or above the national median (percentile ranks, 0 to 1) and P(trend < 0) >= p_min, otherwise partner; else none. NULL effect or standard error: NULL';
+'A school''s role in a pairing by evidence: lead where P(effect > margin school SDs) >= p_min; where P(effect < -margin school SDs) >= p_min, coasting if attainment and intake advantage are at or above the national median (percentile ranks, 0 to 1) and P(trend < 0) >= p_min, otherwise partner; else none. NULL effect or standard error: NULL; unknown attainment, intake or trend: never coasting; p_min and margin must not be NULL';
 
 -- likeness
 
 CREATE FUNCTION sipp.context_scale(schools sipp.school[], context_weights jsonb DEFAULT NULL, sector text DEFAULT 'same') RETURNS jsonb
 	AS 'MODULE_PATHNAME', 'sipp_context_scale' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10000;
 COMMENT ON FUNCTION sipp.context_scale(sipp.school[], jsonb, text) IS
-'The yardsticks of a nation''s schools, by sector (or pooled: sector => any): spread of each circumstance, the distance to a tenth neighbour that similarity is measured by, the target gap. For sipp.pairing_score, and to look at';
+'The yardsticks of a nation''s schools, by sector (or pooled: sector => any): spread of each circumstance, the distance to a tenth neighbour that similarity is measured by, the target gap. For sipp.pairing_score, and to look at. Here as in all functions on schools an option whose default is NULL takes NULL for it, and the others must not be NULL';
 
 CREATE TYPE sipp.neighbour AS (
 	school text,
@@ -145,7 +145,7 @@ CREATE FUNCTION sipp.pairing_score(
 ) RETURNS sipp.pair_score
 	AS 'MODULE_PATHNAME', 'sipp_pairing_score' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50;
 COMMENT ON FUNCTION sipp.pairing_score(sipp.school, sipp.school, jsonb, jsonb, text, float8, float8, float8, float8, float8, float8, float8, float8) IS
-'One pair scored exactly as in the national plan: the parts, each part''s loss, whether they may be paired and if not why. scale is that of sipp.context_scale over the nation''s schools; the options are those of sipp.pairing_plan';
+'One pair scored exactly as in the national plan: the parts, each part''s loss, whether they may be paired and if not why. scale is that of sipp.context_scale over the nation''s schools; the options are those of sipp.pairing_plan. NULL where partner, lead or scale is NULL';
 
 -- the plan
 
@@ -358,9 +358,9 @@ CREATE AGGREGATE sipp.assign(partner text, lead text, cost float8, capacity inte
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE sipp.assign(text, text, float8, integer) IS
-'The plan of least total cost on your own costs, one row for each allowed pair: finite, of any sign; capacity is the lead''s, the same in all its rows. As many partners as possible are paired. A row whose cost is NULL makes the partner and the lead known and is no pair';
+'The plan of least total cost on your own costs, one row for each allowed pair: finite, of any sign; capacity is the lead''s, the same in all its rows. As many partners as possible are paired. A row whose cost, partner or lead is NULL makes those that it names known and is no pair';
 COMMENT ON AGGREGATE sipp.assign(text, text, float8, integer, float8) IS
-'The same, where leaving a partner unpaired costs unpaired_cost (the same in all rows)';
+'The same, where leaving a partner unpaired costs unpaired_cost (the same in all rows; NULL: pair as many as possible)';
 
 CREATE TYPE sipp.group_member AS (
 	group_no integer,

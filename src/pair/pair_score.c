@@ -78,22 +78,22 @@ pg_noreturn static void
 bad_option(const char *func, const char *name, const char *must, const char *is)
 {
 	ereport(ERROR,
-			(errcode(is ? ERRCODE_INVALID_PARAMETER_VALUE : ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("argument \"%s\" of %s must %s", name, func, must),
-			 is ? errdetail("It is %s.", is) : 0));
+			 errdetail("It is %s.", is)));
 }
 
-/* A number from low to high; NULL is an error, or NaN where it may be. */
+/* A number from low to high; NULL is NaN where that is the default, else an error. */
 static double
 number_option(FunctionCallInfo fcinfo, const char *func, int arg, const char *name,
-			  bool null_ok, double low, double high, const char *must)
+			  double standard, double low, double high, const char *must)
 {
 	double		v;
 
 	if (PG_ARGISNULL(arg))
 	{
-		if (!null_ok)
-			bad_option(func, name, "not be null", NULL);
+		if (!isnan(standard))
+			null_argument(func, name, float8out_internal(standard));
 		return NAN;
 	}
 	v = PG_GETARG_FLOAT8(arg);
@@ -177,7 +177,7 @@ authority_option(FunctionCallInfo fcinfo, const char *func, int arg)
 	char	   *name;
 
 	if (PG_ARGISNULL(arg))
-		bad_option(func, "authority", "not be null", NULL);
+		null_argument(func, "authority", "'different'");
 	name = text_to_cstring(PG_GETARG_TEXT_PP(arg));
 	for (int i = 0; i < (int) lengthof(names); i++)
 		if (strcmp(name, names[i]) == 0)
@@ -194,28 +194,28 @@ score_options(FunctionCallInfo fcinfo, const char *func, int weights, int author
 	/* the largest and the least number that leaves room for arithmetic */
 	const double most = SCHOOL_MAX_NUMBER;
 	const double least = 1 / SCHOOL_MAX_NUMBER;
-	const char *positive = "be positive and at most 1e+50";
+	const char *positive = "be from 1e-50 to 1e+50";
 	const char *share = "be from 0 to 1";
 	const struct
 	{
 		int			arg;
 		const char *name;
 		double	   *value;
-		double		standard;
-		bool		null_ok;
+		double		standard;	/* NaN: NULL */
 		double		low;
 		double		high;
 		const char *must;
 	}			number[] = {
-		{same_authority_cost, "same_authority_cost", &o->same_authority_cost, 0.1, false,
-			0, MAX_SAME_AUTHORITY_COST, "be from 0 to 1000"},
-		{max_km, "max_km", &o->max_km, NAN, true, 0, most, "be from 0 to 1e+50, or NULL"},
-		{min_p_better, "min_p_better", &o->min_p_better, 0.8, false, 0, 1, share},
-		{min_similarity, "min_similarity", &o->min_similarity, 0, false, 0, 1, share},
-		{min_score, "min_score", &o->min_score, 0, false, 0, 1, share},
-		{target_gap, "target_gap", &o->target_gap, NAN, true, least, most, positive},
-		{half_km, "half_km", &o->half_km, 60, false, least, most, positive},
-		{spread_km, "spread_km", &o->spread_km, 12, false, least, most, positive},
+		{same_authority_cost, "same_authority_cost", &o->same_authority_cost, 0.1, 0,
+		MAX_SAME_AUTHORITY_COST, "be from 0 to 1000"},
+		{max_km, "max_km", &o->max_km, NAN, 0, most, "be from 0 to 1e+50, or NULL"},
+		{min_p_better, "min_p_better", &o->min_p_better, 0.8, 0, 1, share},
+		{min_similarity, "min_similarity", &o->min_similarity, 0, 0, 1, share},
+		{min_score, "min_score", &o->min_score, 0, 0, 1, share},
+		{target_gap, "target_gap", &o->target_gap, NAN, least, most,
+		"be from 1e-50 to 1e+50, or NULL"},
+		{half_km, "half_km", &o->half_km, 60, least, most, positive},
+		{spread_km, "spread_km", &o->spread_km, 12, least, most, positive},
 	};
 	static const double standard_weights[SCORE_PARTS] = SCORE_WEIGHTS;
 
@@ -227,7 +227,7 @@ score_options(FunctionCallInfo fcinfo, const char *func, int weights, int author
 	o->pooled = sector >= 0 && scale_pooled_arg(fcinfo, sector, func);
 	for (int i = 0; i < (int) lengthof(number); i++)
 		*number[i].value = number[i].arg < 0 ? number[i].standard :
-			number_option(fcinfo, func, number[i].arg, number[i].name, number[i].null_ok,
+			number_option(fcinfo, func, number[i].arg, number[i].name, number[i].standard,
 						  number[i].low, number[i].high, number[i].must);
 }
 

@@ -49,6 +49,8 @@ PG_FUNCTION_INFO_V1(sipp_pairing_plan);
 static void
 read_options(FunctionCallInfo fcinfo, PlanWork *w)
 {
+	char	   *mode;
+
 	score_options(fcinfo, FUNC, ARG_WEIGHTS, ARG_AUTHORITY, ARG_SAME_AUTHORITY_COST, ARG_SECTOR,
 				  ARG_MAX_KM, ARG_MIN_P_BETTER, ARG_MIN_SIMILARITY, ARG_MIN_SCORE,
 				  ARG_TARGET_GAP, ARG_HALF_KM, ARG_SPREAD_KM, &w->options);
@@ -66,20 +68,18 @@ read_options(FunctionCallInfo fcinfo, PlanWork *w)
 					 errhint("NULL pairs as many schools as possible.")));
 	}
 
-	w->mode = PLAN_OPTIMAL;
-	if (!PG_ARGISNULL(ARG_MODE))
-	{
-		char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(ARG_MODE));
+	if (PG_ARGISNULL(ARG_MODE))
+		null_argument(FUNC, "mode", "'optimal'");
+	mode = text_to_cstring(PG_GETARG_TEXT_PP(ARG_MODE));
+	if (!plan_mode_find(mode, &w->mode))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"mode\" of %s must be 'optimal', 'stable' or 'greedy'", FUNC),
+				 errdetail("It is \"%s\".", mode)));
 
-		if (!plan_mode_find(name, &w->mode))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("argument \"mode\" of %s must be 'optimal', 'stable' or 'greedy'",
-							FUNC),
-					 errdetail("It is \"%s\".", name)));
-	}
-
-	w->supports = PG_ARGISNULL(ARG_SUPPORTS) ? 1 : PG_GETARG_INT32(ARG_SUPPORTS);
+	if (PG_ARGISNULL(ARG_SUPPORTS))
+		null_argument(FUNC, "supports_per_partner", "1");
+	w->supports = PG_GETARG_INT32(ARG_SUPPORTS);
 	if (w->supports < 1 || w->supports > MAX_SUPPORTS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -380,9 +380,7 @@ sipp_pairing_plan(PG_FUNCTION_ARGS)
 	Datum		result;
 
 	if (PG_ARGISNULL(ARG_SCHOOLS))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"schools\" of %s must not be null", FUNC)));
+		null_argument(FUNC, "schools", NULL);
 	cxt = AllocSetContextCreate(old, FUNC, ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(cxt);
 	read_options(fcinfo, &w);

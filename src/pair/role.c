@@ -78,19 +78,6 @@ get_rank(FunctionCallInfo fcinfo, int arg)
 	return v;
 }
 
-/* An argument that must be given. */
-static void
-require(double v, int arg)
-{
-	if (isnan(v))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" of %s must not be null", arg_name[arg], FUNC),
-				 arg != ARG_SCHOOL_SD ? 0 :
-				 errhint("It is the square root of school_variance in sipp.fit_summary; "
-						 "margin => 0 needs none.")));
-}
-
 /* P(x > bound) of a normal x with that mean; at se 0 a certainty. */
 static double
 p_above(double mean, double se, double bound)
@@ -119,14 +106,20 @@ sipp_pairing_role(PG_FUNCTION_ARGS)
 	double		bound;
 	SchoolRole	role = ROLE_NONE;
 
-	require(p_min, ARG_P_MIN);
-	require(margin, ARG_MARGIN);
+	if (isnan(p_min))
+		null_argument(FUNC, arg_name[ARG_P_MIN], "0.8");
+	if (isnan(margin))
+		null_argument(FUNC, arg_name[ARG_MARGIN], "0.25");
 	if (!(p_min > 0.5 && p_min < 1))
 		bad_argument(ARG_P_MIN, "be above 0.5 and below 1", p_min, NULL);
 	if (isnan(effect) || isnan(effect_se))
 		PG_RETURN_NULL();
-	if (margin > 0)
-		require(school_sd, ARG_SCHOOL_SD);
+	if (margin > 0 && isnan(school_sd))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" of %s must not be null", arg_name[ARG_SCHOOL_SD], FUNC),
+				 errhint("It is the square root of school_variance in sipp.fit_summary; "
+						 "margin => 0 needs none.")));
 	bound = margin > 0 ? margin * school_sd : 0;
 
 	if (p_above(effect, effect_se, bound) >= p_min)

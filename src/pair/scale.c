@@ -537,10 +537,7 @@ scale_pooled_arg(FunctionCallInfo fcinfo, int arg, const char *func)
 	char	   *word;
 
 	if (PG_ARGISNULL(arg))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"sector\" of %s must not be null", func),
-				 errhint("Write 'same' or 'any'.")));
+		null_argument(func, "sector", "'same'");
 	word = text_to_cstring(PG_GETARG_TEXT_PP(arg));
 	if (strcmp(word, "any") == 0)
 		return true;

@@ -39,9 +39,7 @@ sipp_context_scale(PG_FUNCTION_ARGS)
 	bool		pooled;
 
 	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"schools\" of %s must not be null", FUNC)));
+		null_argument(FUNC, "schools", NULL);
 	pooled = scale_pooled_arg(fcinfo, 2, FUNC);
 	s = schools_read(PG_GETARG_ARRAYTYPE_P(0), FUNC);
 	PG_RETURN_JSONB_P(scale_to_jsonb(scale_make(s, PG_ARGISNULL(1) ? NULL : PG_GETARG_JSONB_P(1),

@@ -82,6 +82,13 @@ typedef struct Schools
 	int		   *excluded;
 } Schools;
 
+/*
+ * The error of an argument that must not be NULL.  standard: the default that an
+ * option has, as it is written, which is taken by leaving it out and by nothing
+ * else; NULL: none.
+ */
+pg_noreturn extern void null_argument(const char *func, const char *name, const char *standard);
+
 /* school.c */
 extern School *school_getarg(Datum d);	/* detoast and unpack; strings and arrays palloc'd */
 extern struct varlena *school_pack(const School *s);

@@ -124,7 +124,7 @@ fit_arrays(School *s, const Given *g, bool has_context)
 	}
 }
 
-/* The role of that name; NULL is none. */
+/* The role of that name; NULL, as of sipp.pairing_role without an effect, is none. */
 static SchoolRole
 find_role(const School *s, const char *name)
 {
@@ -241,7 +241,11 @@ sipp_school_make(PG_FUNCTION_ARGS)
 	fit_arrays(&s, &g, ncontext >= 0);
 	s.lat = get_number(fcinfo, &s, ARG_LAT);
 	s.lon = get_number(fcinfo, &s, ARG_LON);
-	s.capacity = PG_ARGISNULL(ARG_CAPACITY) ? 1 : PG_GETARG_INT32(ARG_CAPACITY);
+	/* a lead's room is no figure to make up */
+	if (PG_ARGISNULL(ARG_CAPACITY))
+		school_error(ERRCODE_NULL_VALUE_NOT_ALLOWED, s.id, "capacity is NULL",
+					 "Leave it out for its default, 1, or say what it is to be, as in coalesce(capacity, 0).");
+	s.capacity = PG_GETARG_INT32(ARG_CAPACITY);
 	s.nexclude = Max(0, get_strings(fcinfo, &s, ARG_EXCLUDES, SCHOOL_MAX_EXCLUDES, &s.exclude));
 
 	school_settle(&s);

@@ -51,7 +51,7 @@ typedef struct Similar
 
 PG_FUNCTION_INFO_V1(sipp_similar_schools);
 
-/* Which of n words an argument is. */
+/* Which of n words an argument is; the first is its default. */
 static int
 word_arg(FunctionCallInfo fcinfo, int arg, const char *name, int n, const char *const *words)
 {
@@ -62,10 +62,7 @@ word_arg(FunctionCallInfo fcinfo, int arg, const char *name, int n, const char *
 	for (int i = 0; i < n; i++)
 		appendStringInfo(&allowed, "%s'%s'", i == 0 ? "" : i < n - 1 ? ", " : " or ", words[i]);
 	if (PG_ARGISNULL(arg))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" of %s must not be null", name, FUNC),
-				 errhint("Write %s.", allowed.data)));
+		null_argument(FUNC, name, psprintf("'%s'", words[0]));
 	word = text_to_cstring(PG_GETARG_TEXT_PP(arg));
 	for (int i = 0; i < n; i++)
 		if (strcmp(word, words[i]) == 0)
@@ -84,9 +81,7 @@ k_arg(FunctionCallInfo fcinfo)
 	int			k;
 
 	if (PG_ARGISNULL(ARG_K))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"k\" of %s must not be null", FUNC)));
+		null_argument(FUNC, "k", "10");
 	k = PG_GETARG_INT32(ARG_K);
 	if (k < 1)
 		ereport(ERROR,
@@ -288,9 +283,7 @@ sipp_similar_schools(PG_FUNCTION_ARGS)
 	MemoryContext old;
 
 	if (PG_ARGISNULL(ARG_SCHOOLS))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"schools\" of %s must not be null", FUNC)));
+		null_argument(FUNC, "schools", NULL);
 	x.k = k_arg(fcinfo);
 	different = word_arg(fcinfo, ARG_AUTHORITY, "authority", lengthof(authorities), authorities) == 1;
 	x.pooled = scale_pooled_arg(fcinfo, ARG_SECTOR, FUNC);
