@@ -1,0 +1,342 @@
+--
+-- Room pair: schools, how alike they are, how good a pair is.
+-- Figures are compared with a tolerance, never printed raw.
+--
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set helpers :abs_srcdir '/sql/include/nation.sql'
+\set ECHO none
+\i :helpers
+\set ECHO all
+\pset null '(null)'
+
+--
+-- 1. The school
+--
+-- everything, as a document
+SELECT jsonb_pretty(sipp.school(id => 'A', sector => 'secondary', authority => 'Fife', cluster => 'trust', role => 'either', effect => -0.25, effect_se => 0.125,
+	context => '{1.5,NULL}', context_names => '{fsm,"asn %"}', deprivation => '{0.5,0.25,0.25}', subjects => '{1,-1,NULL}', subjects_se => '{0.5,NULL,0}',
+	subject_names => '{maths,english,art}', lat => 56, lon => -3.5, capacity => 3, excludes => '{C,B,C}')::jsonb);
+-- what is left out is not known; role none, capacity 1; names are x1, ... unless given
+SELECT sipp.school(id => 'A');
+SELECT sipp.school(id => 'A', role => NULL);
+SELECT sipp.school(id => 'A', context => '{1,2}', context_names => '{x1,x2}') AS default_names, sipp.school(id => 'A', context => '{1,2}', context_names => '{x2,x1}') AS own_names;
+-- names of what is not known are ignored, and an empty array is none
+SELECT sipp.school(id => 'A', context_names => '{x}', subject_names => '{s}')::jsonb = sipp.school(id => 'A')::jsonb AS names_alone,
+	   sipp.school(id => 'A', context => '{}', context_names => '{}', deprivation => '{}', subjects => '{}', subjects_se => '{}', excludes => '{}')::jsonb = sipp.school(id => 'A')::jsonb AS empty_arrays,
+	   sipp.school(id => 'A', subjects_se => '{}')::jsonb = sipp.school(id => 'A')::jsonb AS empty_errors;
+-- a profile's sum is 1 within 1e-6
+SELECT x, left(fails(format('SELECT sipp.school(id => ''A'', deprivation => %L)', ARRAY[0.5, 0.5 + x])), 5) FROM unnest('{0,9e-7,-9e-7,1.1e-6,-1.1e-6}'::float8[]) x;
+-- limits are inside
+SELECT fails($$SELECT sipp.school(id => 'A', lat => 90, lon => 180)$$), fails($$SELECT sipp.school(id => 'A', lat => -90, lon => -180, capacity => 0, effect => -1e50, effect_se => 0)$$),
+	   fails($$SELECT sipp.school(id => 'A', capacity => 10000, effect_se => 1e50, context => '{1e50,-1e50}')$$);
+-- ids in any script; ids are compared by their bytes, so case and composition matter
+SELECT sipp.school(id => x)::jsonb->>'id' = x FROM unnest('{学校,مدرسة,Ceann a'' Tuath,"a\"b\\c","a,b{}",Ünïcode," ",🏫}'::text[]) x;
+
+-- text and binary come back the same, of every school and of odd numbers
+CREATE TABLE stored (s sipp.school);
+INSERT INTO stored SELECT unnest(schools());
+INSERT INTO stored SELECT sipp.school(id => 'odd', effect => x, context => ARRAY[x, NULL, -x], lat => 1e-300, lon => 0.1, subjects => ARRAY[x], subjects_se => ARRAY[abs(x)])
+FROM unnest('{0.1,-0.1,1e-310,5e-324,1e50,0.30000000000000004,123456789.123456789,1e22,0,-0}'::float8[]) x;
+SELECT count(*), bool_and(s::text::sipp.school::text = s::text) AS text, bool_and(sipp.school_send(s::text::sipp.school) = sipp.school_send(s)) AS bytes FROM stored;
+CREATE TABLE copied (s sipp.school);
+CREATE FUNCTION file() RETURNS text RETURN current_setting('data_directory') || '/sipp_regress_school.bin';
+DO $$ BEGIN EXECUTE format('COPY stored TO %L (FORMAT binary)', file()); END $$;
+DO $$ BEGIN EXECUTE format('COPY copied FROM %L (FORMAT binary)', file()); END $$;
+COPY (SELECT) TO PROGRAM 'cat >/dev/null; rm sipp_regress_school.bin';
+SELECT count(*), count(*) FILTER (WHERE c.ctid = t.ctid AND c.s::text = t.s::text AND sipp.school_send(c.s) = sipp.school_send(t.s)) AS same FROM stored t LEFT JOIN copied c ON c.ctid = t.ctid;
+-- fields in any order, null for absent; text that a school prints never depends on how many digits a session shows
+SELECT '{"capacity": 2, "role": null, "id": "A", "version": 1, "effect": null}'::sipp.school;
+CREATE TABLE printed AS SELECT s::text AS a FROM stored;
+SET extra_float_digits = -10;
+SELECT count(*) AS differ FROM (SELECT a FROM printed EXCEPT ALL SELECT s::text FROM stored) x;
+SET extra_float_digits = 0;
+
+--
+-- 2. The yardsticks
+--
+-- by brute force, over schools with complete context, of all roles
+CREATE TABLE long AS SELECT id, sector, v.name, v.x FROM nation, LATERAL (VALUES ('fsm', fsm), ('asn', asn), ('size', size)) v (name, x);
+CREATE TABLE brute_scale AS SELECT sector, name, spread(array_agg(x)) AS s FROM long GROUP BY 1, 2;
+CREATE TABLE brute_profile AS
+SELECT n.sector, percentile_cont(0.5) WITHIN GROUP (ORDER BY profile_distance(n.deprivation, m.mean)) / 0.6745 AS s
+FROM nation n JOIN (SELECT sector, array_agg(share ORDER BY band) AS mean FROM (
+		SELECT sector, band, avg(share) AS share FROM nation, unnest(deprivation) WITH ORDINALITY u (share, band) GROUP BY 1, 2) b GROUP BY 1) m USING (sector)
+GROUP BY 1;
+CREATE TABLE scale AS SELECT sipp.context_scale(schools()) AS scale;
+SELECT scale->>'version' AS version, scale->>'sector' AS sector, scale->'variables' AS variables, scale->'weights' AS weights, scale->'subjects' AS subjects, scale->'bands' AS bands, scale->'notice' AS notice FROM scale;
+CREATE VIEW sectors AS SELECT x->>'sector' AS sector, x FROM scale, jsonb_array_elements(scale->'sectors') x;
+SELECT sector, x->'schools' AS schools,
+	   (SELECT bool_and(near((x->'scales'->>name)::float8, s)) FROM brute_scale b WHERE b.sector = t.sector) AS scales,
+	   (SELECT near((x->>'profile_scale')::float8, s) FROM brute_profile b WHERE b.sector = t.sector) AS profile,
+	   (SELECT near((x->>'target_gap')::float8, sqrt(var_samp(effect) + avg(effect_se ^ 2))) FROM nation n WHERE n.sector = t.sector) AS target,
+	   (SELECT near((x->'subject_targets'->>'english')::float8, sqrt(var_samp(subjects[2]) + avg(subjects_se[2] ^ 2))) FROM nation n WHERE n.sector = t.sector) AS english
+FROM sectors t ORDER BY 1;
+-- squared distances, each variable's part, of all pairs of a sector; d10 is the median distance to the tenth nearest
+CREATE TABLE brute_pair AS
+SELECT a.id AS a, b.id AS b, p.parts, p.d, a.sector
+FROM nation a JOIN nation b ON a.sector = b.sector AND a.id <> b.id JOIN brute_profile f ON f.sector = a.sector,
+	 LATERAL (SELECT jsonb_object_agg(name, part) AS parts, sqrt(sum(part)) AS d FROM (
+		SELECT x.name, ((x.x - y.x) / s) ^ 2 / 4 AS part FROM long x JOIN long y USING (name) JOIN brute_scale c ON c.name = x.name AND c.sector = a.sector WHERE x.id = a.id AND y.id = b.id
+		UNION ALL SELECT 'deprivation', (profile_distance(a.deprivation, b.deprivation) / f.s) ^ 2 / 4) v) p;
+CREATE TABLE brute_tenth AS
+SELECT sector, percentile_cont(0.5) WITHIN GROUP (ORDER BY d) AS tenth
+FROM (SELECT sector, a, d, row_number() OVER (PARTITION BY a ORDER BY d) AS r FROM brute_pair) p WHERE r = 10 GROUP BY 1;
+SELECT sector, near((x->>'tenth_distance')::float8, tenth) AS tenth FROM sectors JOIN brute_tenth USING (sector) ORDER BY 1;
+-- fewer than eleven schools: the median distance to the farthest, of two schools their distance; of one there is none
+WITH few AS (SELECT * FROM nation WHERE sector = 'primary' ORDER BY id COLLATE "C" LIMIT 7), s AS (SELECT sipp.context_scale(ARRAY(SELECT school(f::nation) FROM few f))->'sectors'->0 AS x),
+	 d AS (SELECT a, max(sqrt(part)) AS d FROM (SELECT x.id AS a, y.id AS b, sum(((x.x - y.x) / (SELECT (s.x->'scales'->>x.name)::float8 FROM s)) ^ 2 / 4) + (SELECT (profile_distance(p.deprivation, q.deprivation) / (s.x->>'profile_scale')::float8) ^ 2 / 4
+			FROM few p, few q, s WHERE p.id = x.id AND q.id = y.id) AS part FROM long x JOIN long y USING (name) WHERE x.id IN (SELECT id FROM few) AND y.id IN (SELECT id FROM few) AND x.id <> y.id GROUP BY 1, 2) p GROUP BY 1)
+SELECT s.x->'schools' AS schools, near((s.x->>'tenth_distance')::float8, (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY d) FROM d)) AS tenth FROM s;
+SELECT sipp.context_scale(ARRAY[school('S01')])->'sectors'->0->'tenth_distance' AS of_one, jsonb_typeof(sipp.context_scale(ARRAY[school('S01'), school('S02')])->'sectors'->0->'tenth_distance') AS of_two;
+SELECT sipp.context_scale('{}') AS of_none;
+-- pooled; weights add to 1, and those not named have 1; weights change no spread
+SELECT x->'sectors'->0->'sector' AS sector, x->'sectors'->0->'schools' AS schools, jsonb_array_length(x->'sectors') AS sectors,
+	   near((x->'sectors'->0->'scales'->>'fsm')::float8, (SELECT spread(array_agg(fsm)) FROM nation)) AS spread
+FROM sipp.context_scale(schools(), sector => 'any') x;
+SELECT x->'weights' AS weights, x #> '{sectors,0,scales}' = (SELECT scale #> '{sectors,0,scales}' FROM scale) AS same_spread
+FROM sipp.context_scale(schools(), context_weights => '{"size": 0, "deprivation": 2}') x;
+SELECT sipp.context_scale(schools(), context_weights => NULL) = scale AS null_is_all_alike, sipp.context_scale(schools(), '{}') = scale AS nothing_named FROM scale;
+-- what has no spread: SD instead of a quartile range of zero, then nothing
+SELECT near((x->'scales'->>'x1')::float8, (SELECT stddev_samp(v) FROM unnest('{1,1,1,1,1,1,1,1,1,9}'::float8[]) v)) AS sd, x->'scales'->'x2' AS constant
+FROM (SELECT sipp.context_scale(ARRAY(SELECT sipp.school(id => i::text, sector => 's', context => ARRAY[CASE WHEN i = 9 THEN 9 ELSE 1 END, 0.1]) FROM generate_series(0, 9) i))->'sectors'->0 AS x) s;
+-- a notice where circumstances say the same, within each sector
+SELECT sipp.context_scale(ARRAY(SELECT sipp.school(id => i::text, sector => 's', context => ARRAY[i, -i * 2 + i % 2, i % 3], context_names => '{fsm,asn,size}') FROM generate_series(1, 20) i))->'notice' AS notice;
+-- incomplete schools and those of unknown sector do not count
+SELECT x->'sectors'->0->'schools' AS complete, x->'sectors'->0->'scales' = y->'sectors'->0->'scales' AS same
+FROM (SELECT sipp.context_scale(schools() || sipp.school(id => 'no size', sector => 'primary', context => '{0,0,NULL}', context_names => '{fsm,asn,size}', deprivation => '{1,0,0,0,0}')
+			|| sipp.school(id => 'no profile', sector => 'primary', context => '{0,0,0}', context_names => '{fsm,asn,size}') || sipp.school(id => 'no context', sector => 'primary')
+			|| sipp.school(id => 'no sector', context => '{0,0,0}', context_names => '{fsm,asn,size}', deprivation => '{1,0,0,0,0}')) AS x, sipp.context_scale(schools()) AS y) s;
+
+--
+-- 3. Likeness
+--
+CREATE TABLE alike AS SELECT * FROM sipp.similar_schools(schools());
+SELECT count(*), count(DISTINCT school) AS schools, count(reason) AS without FROM alike;
+-- against brute force: the ten nearest, ties by id; distance, similarity, shares, mutual
+CREATE VIEW brute_similar AS
+SELECT a AS school, b AS neighbour, r AS rank, d AS distance, 2 ^ (-((d / tenth) ^ 2)) AS similarity, parts,
+	   EXISTS (SELECT FROM (SELECT q.b FROM brute_pair q WHERE q.a = p.b ORDER BY q.d, q.b COLLATE "C" LIMIT 10) q WHERE q.b = p.a) AS mutual
+FROM (SELECT *, row_number() OVER (PARTITION BY a ORDER BY d, b COLLATE "C") AS r FROM brute_pair) p JOIN brute_tenth USING (sector) WHERE r <= 10;
+SELECT count(*), bool_and(s.neighbour = b.neighbour AND near(s.distance, b.distance) AND near(s.similarity, b.similarity) AND s.mutual = b.mutual) AS same,
+	   bool_and((SELECT bool_and(near(c.value::text::float8, (b.parts->>key)::float8 / b.distance ^ 2)) AND count(*) = 4 FROM jsonb_each(s.contributions) c)) AS contributions,
+	   count(*) FILTER (WHERE s.mutual) BETWEEN 200 AND 600 AS some_mutual
+FROM alike s FULL JOIN brute_similar b USING (school, rank);
+SELECT bool_and(near((SELECT sum(value::float8) FROM jsonb_each_text(contributions)), 1)) AS add_to_one FROM alike;
+-- in other authorities only; mutual then under the same restriction
+WITH brute AS (SELECT p.*, row_number() OVER (PARTITION BY a ORDER BY d, b COLLATE "C") AS r FROM brute_pair p JOIN nation x ON x.id = a JOIN nation y ON y.id = b WHERE x.authority <> y.authority)
+SELECT count(*), bool_and(s.neighbour = b.b AND near(s.distance, b.d) AND s.mutual = EXISTS (SELECT FROM brute q WHERE q.a = b.b AND q.b = b.a AND q.r <= 4)) AS same
+FROM sipp.similar_schools(schools(), k => 4, authority => 'different') s FULL JOIN (SELECT * FROM brute WHERE r <= 4) b ON b.a = school AND b.r = rank;
+-- more than there are: all of them, and all are mutual
+SELECT count(*), max(rank), bool_and(mutual) AS mutual FROM sipp.similar_schools(schools(), k => 1000);
+SELECT count(*) FROM sipp.similar_schools(schools(), k => 2147483647, sector => 'any');
+SELECT count(*), count(DISTINCT neighbour) AS neighbours, max(rank) FROM sipp.similar_schools(schools(), k => 1);
+-- likeness has no side: the distance is the same both ways
+SELECT count(*), bool_and(s.distance = t.distance AND s.similarity = t.similarity AND s.contributions = t.contributions) AS symmetric
+FROM sipp.similar_schools(schools(), k => 100) s JOIN sipp.similar_schools(schools(), k => 100) t ON (s.school, s.neighbour) = (t.neighbour, t.school);
+-- outcomes, roles, exclusions and coordinates never enter; nor does the order of the array
+SELECT count(*) AS differ FROM (SELECT * FROM alike EXCEPT SELECT * FROM sipp.similar_schools(ARRAY(SELECT sipp.school(id => id, sector => sector, authority => 'one', context => ARRAY[fsm, asn, size],
+	context_names => '{fsm,asn,size}', deprivation => deprivation) FROM nation ORDER BY noise(effect_se::int, id, 1000)))) x;
+-- ties, by id; three schools at one place, and no distance at all: everything alike
+SELECT school, rank, neighbour, round(distance::numeric, 6) AS distance, round(similarity::numeric, 6) AS similarity, contributions, mutual, reason FROM sipp.similar_schools(ARRAY(SELECT sipp.school(id => id, sector => 's', context => ARRAY[x])
+	FROM (VALUES ('d', 2), ('b', 1), ('c', 1), ('a', 1), ('é', 0), ('e', 0)) v (id, x)), k => 3) WHERE rank < 3;
+SELECT school, rank, neighbour, distance, similarity, contributions, mutual FROM sipp.similar_schools(ARRAY(SELECT sipp.school(id => i::text, sector => 's', context => ARRAY[0.1, 1e9]) FROM generate_series(1, 3) i), k => 1);
+-- weights
+SELECT count(*), bool_and(near(s.distance, sqrt((b.parts->>'fsm')::float8 * 4 * 3 / 4 + (b.parts->>'deprivation')::float8 * 4 / 4)))
+FROM sipp.similar_schools(schools(), k => 100, context_weights => '{"fsm": 3, "asn": 0, "size": 0}') s JOIN brute_pair b ON b.a = school AND b.b = neighbour;
+-- those who have no neighbours say why, and are nobody's
+SELECT school, rank, neighbour, distance, similarity, contributions, mutual, reason FROM sipp.similar_schools(ARRAY[school('S01'), school('S02'),
+	sipp.school(id => 'alone', sector => 'special', context => '{1,1,1}', context_names => '{fsm,asn,size}', deprivation => '{1,0,0,0,0}'),
+	sipp.school(id => 'no context', sector => 'secondary'), sipp.school(id => 'no profile', sector => 'secondary', context => '{1,1,1}', context_names => '{fsm,asn,size}'),
+	sipp.school(id => 'no sector', context => '{1,1,1}', context_names => '{fsm,asn,size}', deprivation => '{1,0,0,0,0}'),
+	sipp.school(id => 'no size', sector => 'secondary', context => '{1,1,NULL}', context_names => '{fsm,asn,size}', deprivation => '{1,0,0,0,0}')]) WHERE reason IS NOT NULL;
+SELECT school, neighbour, reason FROM sipp.similar_schools(ARRAY[sipp.school(id => 'a', context => '{1}'), sipp.school(id => 'b', authority => 'x', context => '{2}'), sipp.school(id => 'c', authority => 'x', context => '{3}')], authority => 'different', sector => 'any');
+SELECT school, reason FROM sipp.similar_schools(ARRAY[sipp.school(id => 'a', sector => 's', authority => 'x', context => '{2}'), sipp.school(id => 'b', sector => 's', authority => 'x', context => '{3}')], authority => 'different');
+SELECT school, reason FROM sipp.similar_schools(ARRAY[sipp.school(id => 'a', context => '{2}')], sector => 'any');
+SELECT count(*) FROM sipp.similar_schools('{}');
+
+-- Mahalanobis' distance: by the inverse of the covariance, pooled within sectors; of two variables by hand
+CREATE TABLE two AS SELECT i, CASE WHEN i % 2 = 0 THEN 'p' ELSE 's' END AS sector, noise(i, 'x', 64)::float8 AS x, noise(i, 'x', 64) / 2.0 + noise(i, 'y', 32) AS y FROM generate_series(1, 30) i;
+CREATE VIEW two_schools AS SELECT ARRAY(SELECT sipp.school(id => i::text, sector => sector, context => ARRAY[x, y], context_names => '{x,y}') FROM two) AS s;
+CREATE FUNCTION mahalanobis(dx float8, dy float8, xx float8, xy float8, yy float8) RETURNS float8 IMMUTABLE
+RETURN sqrt((dx * dx * yy - 2 * dx * dy * xy + dy * dy * xx) / (xx * yy - xy * xy));
+WITH c AS (SELECT sum((x - mx) ^ 2) / 28 AS xx, sum((x - mx) * (y - my)) / 28 AS xy, sum((y - my) ^ 2) / 28 AS yy FROM (SELECT *, avg(x) OVER w AS mx, avg(y) OVER w AS my FROM two WINDOW w AS (PARTITION BY sector)) t)
+SELECT count(*), bool_and(near(s.distance, mahalanobis(a.x - b.x, a.y - b.y, xx, xy, yy), 1e-10)) AS mahalanobis
+FROM two_schools t, c, LATERAL sipp.similar_schools(t.s, k => 100, metric => 'mahalanobis') s, two a, two b WHERE a.i::text = s.school AND b.i::text = s.neighbour;
+-- of ranks: mid-ranks, their variances those of untied ranks (Rosenbaum)
+WITH r AS (SELECT i, rank() OVER (ORDER BY x) + (count(*) OVER (PARTITION BY x) - 1) / 2.0 AS x, rank() OVER (ORDER BY y) + (count(*) OVER (PARTITION BY y) - 1) / 2.0 AS y FROM two),
+	 c AS (SELECT var_samp(i) AS v, corr(x, y) AS rho FROM r)
+SELECT count(*), bool_and(near(s.distance, mahalanobis(a.x - b.x, a.y - b.y, v, v * rho, v), 1e-10)) AS rank_mahalanobis
+FROM two_schools t, c, LATERAL sipp.similar_schools(t.s, k => 100, metric => 'rank_mahalanobis', sector => 'any') s, r a, r b WHERE a.i::text = s.school AND b.i::text = s.neighbour;
+-- shares add to one, also where a variable follows from another, which is said
+SELECT count(*), bool_and(near((SELECT sum(value::float8) FROM jsonb_each_text(contributions)), 1, 1e-9)) AS add_to_one FROM sipp.similar_schools(schools(), metric => 'mahalanobis');
+SELECT count(*), bool_and(contributions ? 'twice' AND (contributions->>'twice')::float8 = 0) AS no_share
+FROM sipp.similar_schools(ARRAY(SELECT sipp.school(id => i::text, sector => sector, context => ARRAY[x, y, 2 * x], context_names => '{x,y,twice}') FROM two), metric => 'mahalanobis');
+-- changing the units of circumstances changes no Mahalanobis distance
+SELECT count(*), bool_and(near(a.distance, b.distance, 1e-9)) FROM two_schools t, LATERAL sipp.similar_schools(t.s, k => 100, metric => 'mahalanobis') a
+JOIN sipp.similar_schools(ARRAY(SELECT sipp.school(id => i::text, sector => sector, context => ARRAY[x * 1000 + y, 7 - y]) FROM two), k => 100, metric => 'mahalanobis') b USING (school, neighbour);
+
+--
+-- 4. One pair
+--
+CREATE TABLE score AS
+SELECT a.id AS a, b.id AS b, x.* FROM nation a, nation b, scale, LATERAL sipp.pairing_score(school(a), school(b), scale) x;
+-- every pair by brute force: parts, and what each costs; -ln of a usable gap below 1e-5 is left to other tests
+CREATE TABLE brute_score AS
+SELECT a.id AS a, b.id AS b, ln(2) * (d / tenth) ^ 2 AS l_s, bg.g AS b_g, -ln(nullif(bg.g, 0)) AS l_g, c.c, km, CASE WHEN km IS NOT NULL THEN ln(1 + exp((km - 60) / 12)) END AS l_t,
+	   phi_below((b.effect - a.effect) / s) AS p, teach.teach,
+	   concat_ws('; ', CASE WHEN a.id = b.id THEN 'one and the same school' END,
+		CASE WHEN a.role = 'none' THEN 'partner: no consent (role none)' WHEN a.role = 'lead' THEN 'partner: role is lead' END,
+		CASE WHEN b.role = 'none' THEN 'lead: no consent (role none)' WHEN b.role IN ('partner', 'coasting') THEN 'lead: role is ' || b.role END,
+		CASE WHEN a.sector <> b.sector THEN 'different sectors' END, CASE WHEN a.excludes @> ARRAY[b.id] OR b.excludes @> ARRAY[a.id] THEN 'excluded by one of the two' END,
+		CASE WHEN a.cluster = b.cluster THEN 'same cluster' END, CASE WHEN a.authority = b.authority THEN 'same authority' END,
+		CASE WHEN phi_below((b.effect - a.effect) / s) < 0.8 THEN 'lead not likely enough to be better' END, CASE WHEN a.sector <> b.sector THEN 'similarity not known' END) AS reason
+FROM nation a CROSS JOIN nation b JOIN brute_tenth t ON t.sector = a.sector
+	 LEFT JOIN (SELECT a, b, d FROM brute_pair UNION ALL SELECT id, id, 0 FROM nation) p ON p.a = a.id AND p.b = b.id
+	 JOIN (SELECT sector, x, (x->>'target_gap')::float8 AS g FROM sectors) y ON y.sector = a.sector,
+	 LATERAL (SELECT sqrt(a.effect_se ^ 2 + b.effect_se ^ 2) AS s, kilometres(a.lat, a.lon, b.lat, b.lon) AS km) m,
+	 LATERAL (SELECT usable(b.effect - a.effect, s, y.g) AS g) bg,
+	 LATERAL (SELECT CASE WHEN sum(need) > 0 THEN sum(need * u) / sum(need) END AS c FROM (
+		SELECT greatest(0, -a.subjects[k]) AS need, usable(b.subjects[k] - a.subjects[k], sqrt(a.subjects_se[k] ^ 2 + b.subjects_se[k] ^ 2), (y.x->'subject_targets'->>(ARRAY['maths', 'english'])[k])::float8) AS u
+		FROM generate_series(1, 2) k WHERE a.subjects IS NOT NULL AND b.subjects IS NOT NULL) v) c,
+	 LATERAL (SELECT CASE WHEN a.subjects IS NOT NULL AND b.subjects IS NOT NULL THEN ARRAY(SELECT (ARRAY['maths', 'english'])[k] FROM generate_series(1, 2) k
+		WHERE phi_below((a.subjects[k] - b.subjects[k]) / sqrt(a.subjects_se[k] ^ 2 + b.subjects_se[k] ^ 2)) >= 0.8 ORDER BY k) END AS teach) teach;
+SELECT count(*), count(*) FILTER (WHERE eligible) BETWEEN 100 AND 1000 AS some_eligible, bool_and((partner, lead) = (a, b)) AS who, bool_and(coalesce(s.reason, '') = f.reason) AS reason, bool_and(eligible = (f.reason = '')) AS eligible,
+	   bool_and(near(similarity, exp(-l_s))) AS similarity, bool_and(near(usable_gap, b_g, 1e-9)) AS usable_gap, bool_and(near(p_better, p, 1e-10)) AS p_better, bool_and(near(complementarity, c, 1e-9)) AS complementarity,
+	   bool_and(partner_can_teach IS NOT DISTINCT FROM teach) AS can_teach, bool_and(near(s.km, f.km, 1e-10)) AS km, bool_and(near(travel, exp(-l_t), 1e-9)) AS travel
+FROM score s JOIN brute_score f USING (a, b);
+-- losses: weights .4 .3 .15 .15, those of missing parts going to the others; none above 20 times its weight
+SELECT count(*), bool_and(near((losses->>'similarity')::float8, 0.4 / w * least(l_s, 20))) AS similarity, bool_and(near((losses->>'gap')::float8, 0.3 / w * least(l_g, 20), 1e-7)) FILTER (WHERE b_g > 1e-5) AS gap,
+	   bool_and(near((losses->>'complementarity')::float8, 0.15 / w * CASE WHEN c > 0 THEN least(-ln(c), 20) END, 1e-7)) FILTER (WHERE c IS NULL OR c > 1e-5) AS complementarity, bool_and(near((losses->>'travel')::float8, 0.15 / w * CASE WHEN l_t > 20 THEN 20 ELSE l_t END, 1e-9)) AS travel,
+	   bool_and((SELECT count(*) FROM jsonb_object_keys(losses)) = 2 + (c IS NOT NULL)::int + (f.km IS NOT NULL)::int) AS parts,
+	   count(*) FILTER (WHERE c IS NULL) > 100 AND count(*) FILTER (WHERE c IS NOT NULL) > 100 AS both, count(*) FILTER (WHERE f.km IS NULL) > 100 AS without_place
+FROM score s JOIN brute_score f USING (a, b), LATERAL (SELECT 0.7 + CASE WHEN c IS NULL THEN 0 ELSE 0.15 END + CASE WHEN f.km IS NULL THEN 0 ELSE 0.15 END AS w) w WHERE l_s IS NOT NULL;
+-- the parts' losses add to the cost, and the score is the weighted geometric mean
+SELECT count(*), bool_and(abs(cost - l) <= 1e-12 * greatest(cost, 1)) AS add_up, bool_and(near(s.score, exp(-l))) AS score
+FROM score s, LATERAL (SELECT sum(value::float8) AS l FROM jsonb_each_text(losses)) x WHERE cost IS NOT NULL;
+SELECT bool_and(cost IS NULL AND score IS NULL AND losses ? 'gap' AND NOT losses ? 'similarity') AS other_sector FROM score JOIN nation x ON x.id = a JOIN nation y ON y.id = b WHERE x.sector <> y.sector;
+-- flags: what is missing, what is capped
+SELECT bool_and(('complementarity missing' = ANY (flags)) = (complementarity IS NULL) AND ('travel missing' = ANY (flags)) = (km IS NULL) AND ('similarity missing' = ANY (flags)) = (similarity IS NULL)) AS missing,
+	   bool_and(('gap capped' = ANY (flags)) = coalesce((losses->>'gap')::float8 / w > 20 - 1e-9, false)) AS capped, count(*) FILTER (WHERE 'gap capped' = ANY (flags)) > 10 AS some_capped
+FROM score s, LATERAL (SELECT 0.3 / (0.7 + CASE WHEN complementarity IS NULL THEN 0 ELSE 0.15 END + CASE WHEN km IS NULL THEN 0 ELSE 0.15 END) AS w) w WHERE cost IS NOT NULL;
+-- what has no side is the same both ways; P(better) and its opposite add to one
+SELECT count(*), bool_and(near(s.similarity, t.similarity, 0) AND near(s.km, t.km, 0) AND near(s.travel, t.travel, 0)) AS symmetric, bool_and(near(s.p_better + t.p_better, 1)) AS opposite,
+	   bool_and((s.usable_gap > t.usable_gap) = (s.p_better > 0.5)) FILTER (WHERE s.cost IS NOT NULL) AS one_sided
+FROM score s JOIN score t ON (s.a, s.b) = (t.b, t.a) WHERE s.a < s.b;
+-- NULL in, NULL out
+SELECT sipp.pairing_score(NULL, school('S01'), scale) IS NULL AND sipp.pairing_score(school('S01'), NULL, scale) IS NULL AND sipp.pairing_score(school('S01'), school('S03'), NULL) IS NULL AS nothing FROM scale;
+
+-- options, one at a time: what each makes of the reason, of the cost
+CREATE FUNCTION base(p text, l text, OUT reason text, OUT cost float8, OUT score float8, OUT similarity float8, OUT p_better float8, OUT km float8, OUT losses jsonb) RETURNS record STABLE LANGUAGE sql AS
+$$ SELECT x.reason, x.cost, x.score, x.similarity, x.p_better, x.km, x.losses FROM scale, LATERAL sipp.pairing_score(school(p), school(l), scale) x $$;
+-- an allowed pair with all parts, and two schools of one authority, apart from which they are allowed
+SELECT a AS p, b AS l FROM score WHERE eligible AND flags = '{}' AND p_better < 0.999 AND score > 0.05 ORDER BY a, b LIMIT 1 \gset
+SELECT a AS p2, b AS l2 FROM score WHERE reason = 'same authority' ORDER BY a, b LIMIT 1 \gset
+WITH b AS (SELECT * FROM base(:'p', :'l')), c AS (SELECT * FROM base(:'p2', :'l2')), one AS (SELECT school(:'p') AS p, school(:'l') AS l, school(:'p2') AS p2, school(:'l2') AS l2, scale FROM scale)
+SELECT what, (o.x).eligible, (o.x).reason, as_expected FROM one, b, c, LATERAL (
+	SELECT 'max_km at' AS what, x, near(x.cost, b.cost, 0) AS as_expected FROM sipp.pairing_score(p, l, scale, max_km => b.km) x
+	UNION ALL SELECT 'max_km below', x, near(x.cost, b.cost, 0) FROM sipp.pairing_score(p, l, scale, max_km => b.km * (1 - 1e-9)) x
+	UNION ALL SELECT 'min_p_better at', x, near(x.cost, b.cost, 0) FROM sipp.pairing_score(p, l, scale, min_p_better => b.p_better) x
+	UNION ALL SELECT 'min_p_better above', x, near(x.cost, b.cost, 0) FROM sipp.pairing_score(p, l, scale, min_p_better => b.p_better + 1e-9) x
+	UNION ALL SELECT 'min_similarity at', x, near(x.cost, b.cost, 0) FROM sipp.pairing_score(p, l, scale, min_similarity => b.similarity) x
+	UNION ALL SELECT 'min_similarity above', x, near(x.cost, b.cost, 0) FROM sipp.pairing_score(p, l, scale, min_similarity => b.similarity + 1e-9) x
+	UNION ALL SELECT 'min_score at', x, near(x.cost, b.cost, 0) FROM sipp.pairing_score(p, l, scale, min_score => b.score) x
+	UNION ALL SELECT 'min_score above', x, near(x.cost, b.cost, 0) FROM sipp.pairing_score(p, l, scale, min_score => b.score + 1e-9) x
+	UNION ALL SELECT 'all floors', x, near(x.cost, b.cost, 0) FROM sipp.pairing_score(p, l, scale, max_km => 0, min_p_better => 1, min_similarity => 1, min_score => 1) x
+	UNION ALL SELECT 'weights', x, near(x.cost, (b.losses->>'similarity')::float8 / 0.4 * 0.75 + (b.losses->>'travel')::float8 / 0.15 * 0.25) FROM sipp.pairing_score(p, l, scale, weights => '{"similarity": 3, "gap": 0, "complementarity": 0, "travel": 1}') x
+	UNION ALL SELECT 'one weight', x, near(x.cost, (b.cost + (b.losses->>'gap')::float8 / 0.3 * 0.7) / 1.7) FROM sipp.pairing_score(p, l, scale, weights => '{"gap": 1}') x
+	UNION ALL SELECT 'weights null', x, near(x.cost, b.cost, 0) FROM sipp.pairing_score(p, l, scale, weights => NULL, max_km => NULL, target_gap => NULL) x
+	UNION ALL SELECT 'target_gap', x, near(x.usable_gap, usable(n.effect - m.effect, sqrt(n.effect_se ^ 2 + m.effect_se ^ 2), 2), 1e-10) FROM sipp.pairing_score(p, l, scale, target_gap => 2) x, nation n, nation m WHERE n.id = x.lead AND m.id = x.partner
+	UNION ALL SELECT 'half_km, spread_km', x, near(x.travel, 1 / (1 + exp((b.km - 100) / 30))) FROM sipp.pairing_score(p, l, scale, half_km => 100, spread_km => 30) x
+	UNION ALL SELECT 'half_km at', x, near(x.travel, 0.5) FROM sipp.pairing_score(p, l, scale, half_km => b.km) x
+	UNION ALL SELECT 'same authority', x, near(x.cost, c.cost, 0) FROM sipp.pairing_score(p2, l2, scale) x
+	UNION ALL SELECT 'authority any', x, near(x.cost, c.cost, 0) AND NOT x.losses ? 'same_authority' FROM sipp.pairing_score(p2, l2, scale, authority => 'any') x
+	UNION ALL SELECT 'authority prefer', x, near(x.cost, c.cost + 0.1) AND near(x.score, c.score, 0) AND x.losses->'same_authority' = '0.1' FROM sipp.pairing_score(p2, l2, scale, authority => 'prefer') x
+	UNION ALL SELECT 'its cost', x, near(x.cost, c.cost + 2) FROM sipp.pairing_score(p2, l2, scale, authority => 'prefer', same_authority_cost => 2) x
+	UNION ALL SELECT 'prefer, other authority', x, near(x.cost, b.cost, 0) FROM sipp.pairing_score(p, l, scale, authority => 'prefer', same_authority_cost => 2) x) o (what, x, as_expected);
+-- every rule, from one allowed pair: what a school lacks, and what the other's data are for
+CREATE FUNCTION ruled(p jsonb, l jsonb, VARIADIC options text[] DEFAULT '{}') RETURNS text LANGUAGE plpgsql AS $$
+DECLARE said text;
+BEGIN
+	EXECUTE format('SELECT (sipp.pairing_score(($1 || $3)::text::sipp.school, ($2 || $4)::text::sipp.school, scale%s)).reason FROM scale', array_to_string('{""}' || options, ', '))
+	INTO said USING school('S08')::jsonb - '{excludes,cluster}'::text[] || '{"role": "partner", "authority": "a", "lat": 56, "lon": -4, "effect": -1}', school('S11')::jsonb - '{excludes,cluster}'::text[] || '{"role": "lead", "authority": "b", "lat": 57, "lon": -4, "effect": 1}', p, l;
+	RETURN said;
+END $$;
+SELECT what, ruled(p, l, VARIADIC o) FROM (VALUES
+	('nothing', '{}'::jsonb, '{}'::jsonb, '{}'::text[]), ('coasting', '{"role": "coasting"}', '{"role": "either"}', '{}'),
+	('no effect', '{"effect": null}', '{}', '{}'), ('no standard error', '{}', '{"effect_se": null}', '{}'), ('no context', '{"context": null}', '{}', '{}'), ('no size', '{}', '{"context": [1, 1, null]}', '{}'),
+	('no profile', '{"deprivation": null}', '{"deprivation": null}', '{}'), ('no consent', '{"role": "none"}', '{}', '{}'), ('role', '{"role": "lead"}', '{"role": "coasting"}', '{}'), ('either', '{"role": "either"}', '{"role": "either"}', '{}'),
+	('same school', '{"id": "S11"}', '{}', '{}'), ('sector', '{"sector": "primary"}', '{}', '{}'), ('no sector', '{"sector": null}', '{}', '{}'), ('new sector', '{"sector": "special"}', '{"sector": "special"}', '{}'),
+	('excluded', '{"excludes": ["S11"]}', '{}', '{}'), ('excluded by the lead', '{}', '{"excludes": ["S08"]}', '{}'), ('excludes others', '{"excludes": ["S12"]}', '{"excludes": ["S99"]}', '{}'),
+	('cluster', '{"cluster": "t"}', '{"cluster": "t"}', '{}'), ('authority', '{"authority": "b"}', '{}', '{}'), ('no authority', '{}', '{"authority": null}', '{}'), ('no authority, any', '{}', '{"authority": null}', '{authority => ''any''}'),
+	('too far', '{}', '{}', '{max_km => 100}'), ('no place', '{"lat": null, "lon": null}', '{}', '{}'), ('no place, max_km', '{"lat": null, "lon": null}', '{}', '{max_km => 100}'),
+	('not better', '{}', '{"effect": -1}', '{}'), ('as good', '{}', '{"effect": -1}', '{min_p_better => 0.5}'), ('not similar', '{}', '{}', '{min_similarity => 1}'), ('score', '{}', '{}', '{min_score => 1}')) v (what, p, l, o);
+-- certainties: no standard errors, and the gap is within, at or beyond its target; zero distance
+SELECT what, x.p_better, x.usable_gap, near((x.losses->>'gap')::float8, 0.3 / 0.85 * CASE WHEN m <= 0 THEN 20 ELSE -ln(least(m, 1)) END) AS loss, x.similarity, x.km, x.flags FROM scale, (VALUES ('half', 0.5), ('full', 1), ('more', 3), ('none', 0), ('worse', -1)) v (what, m),
+	LATERAL sipp.pairing_score(sipp.school(id => 'a', sector => 'secondary', role => 'partner', authority => 'x', effect => 0, effect_se => 0, context => '{1,1,1}', context_names => '{fsm,asn,size}', deprivation => '{1,0,0,0,0}', lat => 90, lon => 10),
+		sipp.school(id => 'b', sector => 'secondary', role => 'lead', authority => 'y', effect => m, effect_se => 0, context => '{1,1,1}', context_names => '{fsm,asn,size}', deprivation => '{1,0,0,0,0}', lat => 90, lon => -170), scale, target_gap => 1, min_p_better => 0) x;
+-- at the poles, across the date line, at the antipodes: R = 6371.0088 km
+SELECT what, near(x.km, expected, 1e-9) AS km FROM scale, (VALUES ('date line', 0, 179.5, 0, -179.5, radians(1) * 6371.0088), ('pole', 90, 0, 90, 123, 0), ('over the pole', 89, 0, 89, 180, radians(2) * 6371.0088), ('pole to pole', 90, 0, -90, 77, pi() * 6371.0088),
+		('antipodes', 45, -3, -45, 177, pi() * 6371.0088), ('nearby', 56, -3, 56 + 1e-7, -3, radians(1e-7) * 6371.0088), ('same', 56, -3, 56, -3, 0), ('one meridian', 0, 180, 0, -180, 0)) v (what, a, b, c, d, expected),
+	LATERAL sipp.pairing_score(sipp.school(id => 'a', lat => a, lon => b), sipp.school(id => 'b', lat => c, lon => d), scale) x;
+-- a profile recoded from five bands to ten changes no score
+SELECT count(*), bool_and(near(a.cost, b.cost, 1e-10)) AS same FROM (SELECT sipp.context_scale(ARRAY(SELECT (school(r)::jsonb || jsonb_build_object('deprivation', (SELECT jsonb_agg(s / 2 ORDER BY k) FROM unnest(r.deprivation) WITH ORDINALITY u (s, k), generate_series(1, 2))))::text::sipp.school FROM nation r)) AS fine) f,
+	nation x JOIN nation y ON y.role = 'lead' AND x.role = 'partner' AND x.sector = y.sector, scale, LATERAL sipp.pairing_score(school(x), school(y), scale) a,
+	LATERAL sipp.pairing_score((school(x)::jsonb || jsonb_build_object('deprivation', (SELECT jsonb_agg(s / 2 ORDER BY k) FROM unnest(x.deprivation) WITH ORDINALITY u (s, k), generate_series(1, 2))))::text::sipp.school,
+		(school(y)::jsonb || jsonb_build_object('deprivation', (SELECT jsonb_agg(s / 2 ORDER BY k) FROM unnest(y.deprivation) WITH ORDINALITY u (s, k), generate_series(1, 2))))::text::sipp.school, fine) b;
+
+--
+-- 5. Roles by evidence
+--
+CREATE FUNCTION role_of(effect float8, se float8, att float8, intake float8, trend float8, trend_se float8, sd float8, p_min float8, margin float8) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN	-- P(x > c) of normal x is above p where (mean - c)/se is above the normal quantile
+	RETURN CASE WHEN phi_below((effect - margin * sd) / se) >= p_min THEN 'lead'
+		WHEN phi_below((-effect - margin * sd) / se) >= p_min THEN CASE WHEN att >= 0.5 AND intake >= 0.5 AND phi_below(-trend / trend_se) >= p_min THEN 'coasting' ELSE 'partner' END
+		ELSE 'none' END;
+END $$;
+CREATE TABLE evidence AS SELECT (noise(i, 'e', 400) - 200) / 100.0::float8 AS effect, (1 + noise(i, 'se', 80)) / 100.0::float8 AS se, noise(i, 'att', 5) / 4.0::float8 AS att, noise(i, 'int', 5) / 4.0::float8 AS intake,
+	(noise(i, 't', 400) - 300) / 100.0::float8 AS trend, (1 + noise(i, 'tse', 80)) / 100.0::float8 AS trend_se FROM generate_series(1, 800) i;
+SELECT m, p, count(*), count(DISTINCT sipp.pairing_role(effect, se, att, intake, trend, trend_se, 0.75, p, m)) AS roles,
+	   bool_and(sipp.pairing_role(effect, se, att, intake, trend, trend_se, 0.75, p, m) = role_of(effect, se, att, intake, trend, trend_se, 0.75, p, m)) AS same
+FROM evidence, (VALUES (0.25, 0.8), (0, 0.95), (1, 0.51)) v (m, p) GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT bool_and(sipp.pairing_role(effect, se, att, intake, trend, trend_se, 0.75) = sipp.pairing_role(effect, se, att, intake, trend, trend_se, 0.75, p_min => 0.8, margin => 0.25)) AS defaults FROM evidence;
+-- what is not known: no effect, no role; no evidence of coasting, partner; a margin of 0 needs no SD; certainties
+SELECT sipp.pairing_role(NULL, 0.1, 0.5, 0.5, -1, 0.1, 1) AS no_effect, sipp.pairing_role(-2, NULL, 0.5, 0.5, -1, 0.1, 1) AS no_se, sipp.pairing_role(NULL, NULL, NULL, NULL, NULL, NULL, NULL) AS nothing,
+	   sipp.pairing_role(-2, 0.1, 0.5, 0.5, -1, 0.1, 1) AS coasting, sipp.pairing_role(-2, 0.1, NULL, 0.5, -1, 0.1, 1) AS no_att, sipp.pairing_role(-2, 0.1, 0.5, NULL, -1, 0.1, 1) AS no_intake,
+	   sipp.pairing_role(-2, 0.1, 0.5, 0.5, NULL, 0.1, 1) AS no_trend, sipp.pairing_role(-2, 0.1, 0.5, 0.5, -1, NULL, 1) AS no_trend_se, sipp.pairing_role(-2, 0.1, 0.5, 0.5, -1, 0.1, NULL, margin => 0) AS no_margin;
+SELECT sipp.pairing_role(0.26, 0, 0, 0, 0, 0, 1) AS certain, sipp.pairing_role(0.25, 0, 0, 0, 0, 0, 1) AS at_margin, sipp.pairing_role(-0.26, 0, 0.5, 0.5, -0.001, 0, 1) AS falling, sipp.pairing_role(-0.26, 0, 0.5, 0.5, 0, 0, 1) AS level, sipp.pairing_role(1, 0.1, 0, 0, 0, 0, 0) AS no_spread;
+
+--
+-- 6. Schools come in as SQL: views, row-level security, prepared statements, workers
+--
+CREATE VIEW school_now AS SELECT id, sector, school(r) AS school FROM nation r;
+SELECT sipp.context_scale(ARRAY(SELECT school FROM school_now)) = scale AS view FROM scale;
+PREPARE alike_in(text, int) AS SELECT count(*), max(rank) FROM sipp.similar_schools(ARRAY(SELECT school FROM school_now WHERE sector = $1), $2);
+EXECUTE alike_in('primary', 3);
+EXECUTE alike_in('secondary', 5);
+SET plan_cache_mode = force_generic_plan;
+EXECUTE alike_in('primary', 4);
+RESET plan_cache_mode;
+-- whoever may not see a school does not hear of it
+CREATE ROLE regress_sipp_pair;
+GRANT USAGE ON SCHEMA n TO regress_sipp_pair;
+GRANT SELECT ON nation, scale TO regress_sipp_pair;
+ALTER TABLE nation ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON nation FOR SELECT TO regress_sipp_pair USING (authority IN ('council 1', 'council 2'));
+SET ROLE regress_sipp_pair;
+SELECT sipp.context_scale(schools()) = scale AS nation FROM scale;
+SET client_min_messages = warning;
+SELECT count(*) > 5 AS some, count(*) FILTER (WHERE r.authority IS NULL) AS unseen FROM (SELECT school AS id FROM sipp.similar_schools(schools()) UNION SELECT neighbour FROM sipp.similar_schools(schools())) s LEFT JOIN nation r USING (id) WHERE id IS NOT NULL;
+RESET client_min_messages;
+RESET ROLE;
+ALTER TABLE nation DISABLE ROW LEVEL SECURITY;
+DROP OWNED BY regress_sipp_pair;
+DROP ROLE regress_sipp_pair;
+-- scored by workers the same
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SET max_parallel_workers_per_gather = 2;
+CREATE TABLE stored_pair AS SELECT a.id AS p, b.id AS l, school(a) AS a, school(b) AS b, scale FROM nation a, nation b, scale WHERE a.sector = b.sector AND a.id <> b.id;
+ANALYZE stored_pair;
+SELECT plan_has('SELECT count((sipp.pairing_score(a, b, scale)).cost) FROM stored_pair', 'Parallel Seq Scan') AS parallel;
+SELECT count(*), bool_and(near(x.cost, s.cost, 0)) AS same FROM (SELECT p, l, (sipp.pairing_score(a, b, scale)).cost FROM stored_pair OFFSET 0) x JOIN score s ON (s.a, s.b) = (p, l);
