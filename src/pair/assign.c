@@ -14,6 +14,7 @@
 #include "common/hashfn.h"
 #include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
 #include "utils/memutils.h"
@@ -337,7 +338,10 @@ costs_merge(Costs *a, const Costs *b)
 	for (int j = 0; j < b->lead.n; j++)
 		lead[j] = lead_number(a, b->lead.id[j].bytes, b->lead.id[j].len, b->capacity[j]);
 	for (int64 k = 0; k < b->n; k++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		add_pair(a, partner[b->pair[k].partner], lead[b->pair[k].lead], b->pair[k].cost);
+	}
 	pfree(partner);
 	pfree(lead);
 }

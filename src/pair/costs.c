@@ -62,6 +62,7 @@ sort_ids(const CostIds *ids, char ***sorted)
 	*sorted = palloc(sizeof(char *) * n);
 	for (int i = 0; i < ids->n; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		item[i].key = school_key(ids->id[i].bytes);
 		item[i].number = i;
 	}
@@ -129,6 +130,8 @@ check_duplicates(const CostWork *w)
 {
 	for (int i = 0; i < w->prob.npartner; i++)
 		for (int64_t k = w->prob.row_start[i] + 1; k < w->prob.row_start[i + 1]; k++)
+		{
+			CHECK_FOR_INTERRUPTS();
 			if (w->prob.row_lead[k] == w->prob.row_lead[k - 1])
 				ereport(ERROR,
 						(errcode(ERRCODE_CARDINALITY_VIOLATION),
@@ -136,6 +139,7 @@ check_duplicates(const CostWork *w)
 						 errdetail("There is more than one row of partner \"%s\" and lead \"%s\".",
 								   w->partner[i], w->lead[w->prob.row_lead[k]]),
 						 errhint("Keep one row of each pair, with its cost.")));
+		}
 }
 
 /* The exponent of the quantum. */
@@ -150,6 +154,7 @@ find_exponent(const Costs *c)
 	{
 		double		cost = c->pair[k].cost;
 
+		CHECK_FOR_INTERRUPTS();
 		most = Max(most, fabs(cost));
 		whole = whole && cost == rint(cost);
 	}
@@ -282,6 +287,7 @@ write_plan(const CostWork *w, const PlanSolution *s)
 	{
 		PlanLead	lead = {w->lead[j], w->prob.capacity[j], s->best.v[j]};
 
+		CHECK_FOR_INTERRUPTS();
 		plan_write_lead(&out, &lead);
 	}
 	return plan_write_end(&out, &head);

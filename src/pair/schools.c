@@ -268,6 +268,8 @@ index_exclusions(Schools *s)
 	s->excluded = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int) * Max((size_t) at[s->n], 1));
 	k = 0;
 	for (int i = 0; i < s->n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		for (int e = 0; e < s->school[i].nexclude; e++)
 		{
 			int			j = other[k++];
@@ -278,6 +280,7 @@ index_exclusions(Schools *s)
 				s->excluded[at[j]++] = i;
 			}
 		}
+	}
 	pfree(other);
 
 	/* sort each list, and drop what both sides said */
@@ -286,6 +289,7 @@ index_exclusions(Schools *s)
 		int			to = s->excluded_start[i + 1];
 		int			first = kept;
 
+		CHECK_FOR_INTERRUPTS();
 		qsort(s->excluded + from, to - from, sizeof(int), compare_ints);
 		for (; from < to; from++)
 			if (kept == first || s->excluded[from] != s->excluded[kept - 1])
