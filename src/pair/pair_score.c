@@ -41,12 +41,6 @@ static const char *const rule_texts[PAIR_RULES] = {
 };
 
 const char *
-pair_rule_text(PairRule rule)
-{
-	return rule_texts[rule];
-}
-
-const char *
 score_part_name(ScorePart part)
 {
 	return part_names[part];
@@ -325,9 +319,8 @@ side_reason(const Schools *s, int i, const char *side)
 		psprintf("%s: role is %s", side, school_role_name(s->school[i].role));
 }
 
-/* A broken rule in words. */
-static const char *
-rule_reason(const Schools *s, int partner, int lead, PairRule rule, const PairScore *p)
+const char *
+pair_rule_reason(const Schools *s, int partner, int lead, PairRule rule, const PairScore *p)
 {
 	const School *a = &s->school[partner];
 	const School *b = &s->school[lead];
@@ -346,7 +339,7 @@ rule_reason(const Schools *s, int partner, int lead, PairRule rule, const PairSc
 		return "similarity not known";
 	if (rule == RULE_SCORE && isnan(p->part[PART_GAP]))
 		return "usable gap not known";
-	return pair_rule_text(rule);
+	return rule_texts[rule];
 }
 
 /* The broken rules in words, or NULL. */
@@ -361,7 +354,7 @@ pair_reason(const Schools *s, int partner, int lead, const PairScore *p)
 	for (int rule = 0; rule < PAIR_RULES; rule++)
 		if (p->broken & (1 << rule))
 			appendStringInfo(&buf, "%s%s", buf.len > 0 ? "; " : "",
-							 rule_reason(s, partner, lead, rule, p));
+							 pair_rule_reason(s, partner, lead, rule, p));
 	return buf.data;
 }
 

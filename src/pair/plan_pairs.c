@@ -99,7 +99,9 @@ fill_pair(const PlanWork *w, int i, int j, bool locked, PlanPlace *place, Remark
 		remarks->broken++;
 		for (int rule = 0; rule < PAIR_RULES; rule++)
 			if (x.broken & 1u << rule)
-				place->flag[place->nflag++] = unconstify(char *, pair_rule_text((PairRule) rule));
+				place->flag[place->nflag++] =
+					unconstify(char *, pair_rule_reason(w->schools, w->partner[i], w->lead[j],
+														(PairRule) rule, &x));
 	}
 	if (isnan(x.cost))
 		remarks->unknown++;

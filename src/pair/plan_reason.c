@@ -3,9 +3,11 @@
  *		Why a place of a partner stays empty, and the cheapest change of one rule
  *		that would fill it.
  *
- * A change that is offered suffices by itself.  So a lead without room, whose
- * other partners might have to move, is only offered together with one more
- * place there; and numbers are rounded to the safe side.
+ * A change that is offered suffices by itself in an optimal plan, unless other
+ * schools that wait as well make better use of it; in the other modes somebody may
+ * choose first.  So a lead without room, whose other partners might have to move, is
+ * only offered together with one more place there; and numbers are rounded to
+ * the safe side.
  */
 #include "sipp.h"
 

@@ -141,7 +141,9 @@ extern void score_options(FunctionCallInfo fcinfo, const char *func, int weights
 						  int min_similarity, int min_score, int target_gap, int half_km,
 						  int spread_km, ScoreOptions *o);
 
-extern const char *pair_rule_text(PairRule rule);	/* "same authority" etc. */
+/* A broken rule in words: "same authority", or what it needs and is not known. */
+extern const char *pair_rule_reason(const Schools *s, int partner, int lead, PairRule rule,
+									const PairScore *p);
 extern const char *score_part_name(ScorePart part); /* "similarity", "gap", ... */
 
 /* What is missing or capped, as "travel missing"; returns how many, at most SCORE_PARTS. */
