@@ -444,7 +444,7 @@ find_server()
 	build_packages=(gcc libc6-dev make)
 	tap_packages=(perl libipc-run-perl)
 	python_packages=(python3-mpmath python3-scipy python3-numpy)
-	r_packages=(r-base-core r-cran-lme4 r-cran-matchit r-cran-mlmrev)
+	r_packages=(r-base-core r-cran-lme4 r-cran-matchit r-cran-mlmrev r-cran-survey)
 }
 
 # ---------------------------------------------------------------------------
