@@ -6,7 +6,8 @@
  * little work as it can, for pricing asks it for every pair of a nation: rules
  * that compare integers first, then bounds that leave a margin for rounding,
  * then the losses from the cheapest to the dearest, giving up as soon as those
- * known are too much.  Whatever decides in the end is computed by the same expressions
+ * known are too much; and not again for schools that are the same (see alike.c).
+ * Whatever decides in the end is computed by the same expressions
  * in the same order in both, so that they agree to the last bit.
  */
 #include "sipp.h"
@@ -334,10 +335,10 @@ distance_limit(const Scorer *sc, double tenth, double weight, double enough)
 	return ratio2 * tenth * tenth * (1 + MARGIN);
 }
 
-int64_t
-scorer_units(void *scorer, int partner, int lead, int64_t limit)
+/* scorer_units() for a pair whose codes do not clash, nor are excluded. */
+static int64
+work_out_units(const Scorer *sc, int partner, int lead, int64 limit)
 {
-	const Scorer *sc = scorer;
 	const Site *p = &sc->site[partner];
 	const Site *l = &sc->site[lead];
 	const double *w;
@@ -361,9 +362,6 @@ scorer_units(void *scorer, int partner, int lead, int64_t limit)
 	int			there = 0;
 	int64		units;
 
-	/* no cost is below 0 */
-	if ((limit <= 0) | codes_clash(p, l))
-		return ASSIGN_NONE;
 	if (sc->better & ((m < 0) | (m * m < sc->z2_below * variance - TINY)))
 		return ASSIGN_NONE;
 	if (p->located && l->located)
@@ -395,8 +393,6 @@ scorer_units(void *scorer, int partner, int lead, int64_t limit)
 	s = sqrt(variance);
 	if (below_p_floor(sc, m, s))
 		return ASSIGN_NONE;
-	if (p->excludes && l->excludes && schools_excluded(sc->schools, partner, lead))
-		return ASSIGN_NONE;
 	if (there & HAS_TRAVEL)
 	{
 		km = great_circle_km(sc, partner, lead);
@@ -423,6 +419,39 @@ scorer_units(void *scorer, int partner, int lead, int64_t limit)
 		return ASSIGN_NONE;
 	units = cost_units(sum + same);
 	return units < limit ? units : ASSIGN_NONE;
+}
+
+int64_t
+scorer_units(void *scorer, int partner, int lead, int64_t limit)
+{
+	const Scorer *sc = scorer;
+	const Site *p = &sc->site[partner];
+	const Site *l = &sc->site[lead];
+	KnownCost  *known;
+	int64		units;
+
+	/* no cost is below 0 */
+	if ((limit <= 0) | codes_clash(p, l))
+		return ASSIGN_NONE;
+	if (l->kind < 0)
+		units = work_out_units(sc, partner, lead, limit);
+	else
+	{
+		known = &sc->known[l->kind];
+		if (known->partner != p->kind)
+			*known = (KnownCost) {p->kind, ASSIGN_NONE, 0};
+		if (known->units == ASSIGN_NONE && limit > known->least)
+		{
+			/* asked for the second time: once and for all */
+			known->least = known->least == 0 ? limit : ASSIGN_NONE;
+			known->units = work_out_units(sc, partner, lead, known->least);
+		}
+		units = known->units < limit ? known->units : ASSIGN_NONE;
+	}
+	if (units != ASSIGN_NONE && p->excludes && l->excludes &&
+		schools_excluded(sc->schools, partner, lead))
+		return ASSIGN_NONE;
+	return units;
 }
 
 double

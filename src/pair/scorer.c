@@ -167,5 +167,6 @@ scorer_make(const Schools *s, const Scale *scale, const ScoreOptions *o)
 				sc->target[u][k / 64] |= UINT64CONST(1) << (k % 64);
 	make_weights(sc);
 	make_bounds(sc);
+	scorer_find_alike(sc);
 	return sc;
 }

@@ -1,6 +1,6 @@
 /*
  * scorer.h
- *		What a scorer holds: made by scorer.c, used by score.c.
+ *		What a scorer holds: made by scorer.c and alike.c, used by score.c.
  */
 #ifndef SIPP_SCORER_H
 #define SIPP_SCORER_H
@@ -31,6 +31,7 @@ typedef struct Site
 	double		effect;
 	double		variance;		/* of the effect */
 	double		point[3];		/* on the unit sphere */
+	int			kind;			/* of schools with the same numbers; of its own: < 0 */
 } Site;
 
 /* Of a school: the rest. */
@@ -43,6 +44,17 @@ typedef struct SiteMore
 	uint64		need[2];		/* those of them in which it is below 0 */
 } SiteMore;
 
+/*
+ * What is known of the cost of one kind of partner with one kind of lead, codes
+ * and exclusions apart.
+ */
+typedef struct KnownCost
+{
+	int			partner;		/* kind of the last partner */
+	int64		units;			/* ASSIGN_NONE: not known, but */
+	int64		least;			/* no cost below this is allowed */
+} KnownCost;
+
 struct Scorer
 {
 	const Schools *schools;
@@ -51,6 +63,7 @@ struct Scorer
 	Points	   *points;
 	Site	   *site;
 	SiteMore   *more;
+	KnownCost  *known;			/* by the lead's kind */
 	uint64		(*target)[2];	/* [scale->nsector] subjects with a target */
 	double		weight[4][SCORE_PARTS]; /* by what is there */
 
@@ -63,5 +76,8 @@ struct Scorer
 	double		ratio2_above;	/* (d/d10)^2 above which likeness is too low */
 	double		parts_above;	/* sum of the parts' losses above which the score is */
 };
+
+/* alike.c: give schools their kinds; the rest of the scorer is there. */
+extern void scorer_find_alike(Scorer *sc);
 
 #endif							/* SIPP_SCORER_H */
