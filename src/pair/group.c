@@ -163,8 +163,8 @@ read_options(FunctionCallInfo fcinfo, GroupWork *w)
 		read_composition(fcinfo, w);
 	score_options(fcinfo, FUNC, ARG_WEIGHTS, -1, -1, -1, ARG_MAX_KM, ARG_MIN_P_BETTER,
 				  ARG_MIN_SIMILARITY, -1, ARG_TARGET_GAP, ARG_HALF_KM, ARG_SPREAD_KM, &w->options);
-	/* authorities are a matter of the group, not of the pair */
-	w->options.authority = AUTHORITY_ANY;
+	/* authorities are a matter of the group, not of the pair, unless all must differ */
+	w->options.authority = w->min_authorities == w->size ? AUTHORITY_DIFFERENT : AUTHORITY_ANY;
 	w->options.pooled = read_sector(fcinfo, w);
 }
 
