@@ -95,7 +95,7 @@ FROM plans WHERE k IN (1, 2, 3, 10, 15, 20, 23);
 CREATE FUNCTION value_of(options text, change jsonb DEFAULT '{}', of text DEFAULT '') RETURNS numeric STABLE LANGUAGE sql AS
 $$ SELECT t.total_units + t.unpaired_price * t.unpaired::numeric FROM sipp.plan_summary(plan(options, ARRAY(SELECT CASE WHEN id = of THEN (school(r)::jsonb || change)::text::sipp.school ELSE school(r) END FROM nation r))) t $$;
 SELECT o.options, count(*), bool_and(v.value <= was) AS never_dearer, count(*) FILTER (WHERE v.value < was) > 0 AS some_cheaper
-FROM (SELECT options, value_of(options) AS was FROM unnest('{max_km => 90,"supports_per_partner => 2, unpaired_cost => 1"}'::text[]) options OFFSET 0) o, nation n, LATERAL (SELECT value_of(options, jsonb_build_object('capacity', capacity + 1), id) AS value OFFSET 0) v WHERE role = 'lead' GROUP BY 1;
+FROM (SELECT options, value_of(options) AS was FROM unnest('{max_km => 90,"supports_per_partner => 2, unpaired_cost => 1"}'::text[]) options OFFSET 0) o, nation n, LATERAL (SELECT value_of(options, jsonb_build_object('capacity', capacity + 1), id) AS value OFFSET 0) v WHERE role = 'lead' GROUP BY 1 ORDER BY 1;
 SELECT count(*), bool_and(v.value >= was) AS never_cheaper, count(*) FILTER (WHERE v.value > was) > 10 AS most_dearer, bool_and(v.value = value_of('', jsonb_build_object('excludes', jsonb_build_array(x.partner)), x.lead)) AS either_side
 FROM (SELECT value_of('') AS was OFFSET 0) w, plans, LATERAL sipp.pairs(plan) x JOIN nation n ON n.id = x.partner JOIN nation m ON m.id = x.lead, LATERAL (SELECT value_of('', jsonb_build_object('excludes', jsonb_build_array(x.lead)), x.partner) AS value OFFSET 0) v
 WHERE k = 1 AND n.excludes IS NULL AND m.excludes IS NULL;

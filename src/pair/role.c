@@ -60,7 +60,8 @@ get_number(FunctionCallInfo fcinfo, int arg, bool negative)
 		return NAN;
 	v = PG_GETARG_FLOAT8(arg);
 	if (!isfinite(v))
-		bad_argument(arg, "be finite", v, "NULL stands for what is not known.");
+		bad_argument(arg, "be finite", v,
+					 arg < ARG_P_MIN ? "NULL stands for what is not known." : NULL);
 	if (!negative && v < 0)
 		bad_argument(arg, "not be negative", v, NULL);
 	return v;

@@ -91,7 +91,7 @@ fit_names(const School *s, int arg, int of, char prefix, int n, int ngiven, char
 	if (ngiven < 0)
 		return school_default_names(prefix, n);
 	if (ngiven != n)
-		bad_value(s, "%s has %d elements, but %s has %d", arg_name[arg], ngiven,
+		bad_value(s, "%s has length %d, but %s has length %d", arg_name[arg], ngiven,
 				  arg_name[of], n);
 	return given;
 }
@@ -112,8 +112,8 @@ fit_arrays(School *s, const Given *g, bool has_context)
 		school_error(ERRCODE_INVALID_PARAMETER_VALUE, s->id, "subjects is given without subjects_se",
 					 "Each subject's effect comes with its conditional standard error.");
 	if (Max(g->nsubject, 0) != Max(g->nsubject_se, 0))
-		bad_value(s, "subjects has %d elements, but subjects_se has %d", Max(g->nsubject, 0),
-				  Max(g->nsubject_se, 0));
+		bad_value(s, "subjects has length %d, but subjects_se has length %d",
+				  Max(g->nsubject, 0), Max(g->nsubject_se, 0));
 	if (g->nsubject >= 0)
 	{
 		s->nsubject = g->nsubject;

@@ -133,7 +133,8 @@ static void
 same_count(const char *func, const School *a, const School *b, const char *field, int na, int nb)
 {
 	if (na != nb)
-		inconsistent(func, a, b, field, psprintf("%d elements", na), psprintf("%d", nb));
+		inconsistent(func, a, b, field, psprintf("length %d", na),
+					 psprintf("length %d", nb));
 }
 
 /* Both must name their elements alike. */
