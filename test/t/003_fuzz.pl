@@ -65,6 +65,117 @@ $node->safe_psql('postgres', q{
 			UNION ALL SELECT sipp.nearest_comparator(y, school, NULL, x, 3) OVER (PARTITION BY st) FROM pupil
 			UNION ALL SELECT sipp.peers(c, 3) FROM cohort WHERE NOT c::jsonb ? 'weight') s;
 
+	-- schools with all and with few fields; of the first twelve a sound nation
+	CREATE TABLE school (id serial, s sipp.school);
+	INSERT INTO school (s)
+		SELECT sipp.school(id => 'é' || i, sector => (ARRAY['x', 'y'])[1 + i % 5 / 4], authority => 'a' || i % 3, cluster => CASE WHEN i % 5 = 0 THEN 'c' END,
+						   role => (ARRAY['partner', 'lead', 'coasting', 'either', 'none'])[1 + i % 5], effect => sin(i), effect_se => 0.1 * (i % 3),
+						   context => ARRAY[cos(i), i % 4], context_names => ARRAY['z', 'é'], deprivation => ARRAY[0.25, i % 4 / 8.0, 0.75 - i % 4 / 8.0],
+						   subjects => ARRAY[cos(i), -sin(i)], subjects_se => ARRAY[0.1, 0], lat => 50 + sin(i), lon => cos(i), capacity => i % 3,
+						   excludes => CASE WHEN i % 4 = 0 THEN ARRAY['é' || i + 1, 'z'] END)
+		FROM generate_series(1, 12) i
+		UNION ALL SELECT sipp.school(id => 'z', context => ARRAY[1, NULL], context_names => '{z,é}')
+		UNION ALL SELECT sipp.school(id => '"', role => 'lead', effect => 1, effect_se => 1, lat => 90, lon => -180);
+	CREATE TABLE plan (id serial, p sipp.plan);
+	INSERT INTO plan (p)
+		SELECT sipp.pairing_plan(array_agg(s ORDER BY id), authority => 'prefer', min_p_better => 0.4, mode => mode, sector => 'any')
+		FROM school, unnest(ARRAY['optimal', 'stable']) mode WHERE id <= 13 GROUP BY mode
+		UNION ALL SELECT sipp.pairing_plan(array_agg(s ORDER BY id), authority => 'any', sector => 'any', min_p_better => 0, supports_per_partner => 3,
+										   locked => ARRAY[ARRAY['é5', 'é1']]) FROM school WHERE id <= 13
+		UNION ALL SELECT sipp.pairing_plan('{}')
+		UNION ALL SELECT sipp.assign(i::text, 'z' || j, i * j / 3.0, j) FROM generate_series(1, 5) i, generate_series(1, 2) j;
+
+	-- The rows of an expression on a school, the nation with it, and a plan of that
+	-- nation ($1 to $3), as text; an error is fine unless it is an internal one, and
+	-- no figure may be NaN or infinite.
+	CREATE FUNCTION pairs(expression text, s sipp.school, n sipp.school[], p sipp.plan) RETURNS text LANGUAGE plpgsql AS $$
+	DECLARE
+		r record;
+		state text;
+		message text;
+	BEGIN
+		FOR r IN EXECUTE 'SELECT ' || expression USING s, n, p LOOP
+			IF r::text ~ '\y(NaN|Infinity)\y' THEN
+				RETURN format('no figure in %s: %s', r, expression);
+			END IF;
+		END LOOP;
+		RETURN NULL;
+	EXCEPTION
+		WHEN query_canceled THEN
+			RETURN 'hangs: ' || expression;
+		WHEN OTHERS THEN
+			GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
+			IF state LIKE 'XX%' OR state LIKE '53%' THEN
+				RETURN format('%s %s: %s', state, message, expression);
+			END IF;
+			RETURN NULL;
+	END $$;
+
+	CREATE FUNCTION exercise(s sipp.school) RETURNS text LANGUAGE plpgsql AS $$
+	DECLARE
+		n sipp.school[];
+		p sipp.plan;
+		e text;
+		bad text;
+	BEGIN
+		BEGIN
+			IF sipp.school_send(s::text::sipp.school) IS DISTINCT FROM sipp.school_send(s) THEN
+				RETURN 'reads again as another value';
+			END IF;
+		EXCEPTION WHEN OTHERS THEN
+			RETURN 'cannot be read again: ' || SQLERRM;
+		END;
+		n := ARRAY(SELECT k.s FROM school k WHERE k.id <= 12 AND k.s::jsonb->>'id' <> exercise.s::jsonb->>'id') || exercise.s;
+		BEGIN
+			p := sipp.pairing_plan(n, authority => 'any', min_p_better => 0.1, sector => 'any', supports_per_partner => 2);
+			IF NOT (sipp.plan_summary(p)).certified THEN
+				RETURN 'a plan with it is not the best one';
+			END IF;
+		EXCEPTION WHEN OTHERS THEN
+			p := NULL;
+		END;
+		FOREACH e IN ARRAY ARRAY['$1::jsonb', 'sipp.context_scale($2)', 'sipp.context_scale($2, ''{"z": 2}'', ''any'')', 'sipp.context_scale(ARRAY[$1])',
+				'x.* FROM sipp.similar_schools($2, 3) x', 'x.* FROM sipp.similar_schools($2, 20, NULL, ''different'', ''any'', ''mahalanobis'') x',
+				'x.* FROM sipp.similar_schools($2, metric => ''rank_mahalanobis'') x', 'x.* FROM sipp.similar_schools(ARRAY[$1]) x',
+				'x.* FROM school k, LATERAL sipp.pairing_score($1, k.s, sipp.context_scale($2), authority => ''any'', max_km => 100) x WHERE k.id IN (2, 4)',
+				'x.* FROM school k, LATERAL sipp.pairing_score(k.s, $1, sipp.context_scale((SELECT array_agg(s) FROM school WHERE id <= 12))) x WHERE k.id < 6',
+				'x.* FROM sipp.pairs($3) x', 'x.* FROM sipp.certificate($3) x', 'x.* FROM sipp.plan_summary($3) x', '$3',
+				'x.* FROM sipp.pairs(sipp.pairing_plan($2, mode => ''stable'', unpaired_cost => 1, min_similarity => 0.1)) x',
+				'x.* FROM sipp.plan_summary(sipp.pairing_plan($2, mode => ''greedy'', authority => ''prefer'', min_p_better => 0, max_km => 1e4)) x',
+				'x.* FROM sipp.pairs(sipp.pairing_plan(ARRAY[$1])) x', 'x.* FROM sipp.group_schools($2) x',
+				'x.* FROM sipp.group_schools($2, size => 4, sector => ''any'', min_authorities => 1, min_p_better => 0) x'] LOOP
+			bad := pairs(e, s, n, p);
+			IF bad IS NOT NULL THEN
+				RETURN bad;
+			END IF;
+		END LOOP;
+		RETURN NULL;
+	END $$;
+
+	CREATE FUNCTION exercise(p sipp.plan) RETURNS text LANGUAGE plpgsql AS $$
+	DECLARE
+		e text;
+		bad text;
+	BEGIN
+		BEGIN
+			IF sipp.plan_send(p::text::sipp.plan) IS DISTINCT FROM sipp.plan_send(p) THEN
+				RETURN 'reads again as another value';
+			END IF;
+		EXCEPTION WHEN OTHERS THEN
+			RETURN 'cannot be read again: ' || SQLERRM;
+		END;
+		-- strings may say anything
+		FOREACH e IN ARRAY ARRAY['true FROM (SELECT $3::jsonb) x', 'to_jsonb(x) - ARRAY[''partner'', ''lead'', ''reason'', ''relaxation'', ''flags'', ''runner_up''] FROM sipp.pairs($3) x',
+				'(sipp.pairs($3)).cost', 'x.price, x.places FROM sipp.certificate($3) x',
+				'to_jsonb(x) - ARRAY[''notices'', ''blocking'', ''worst''] FROM sipp.plan_summary($3) x'] LOOP
+			bad := pairs(e, NULL, NULL, p);
+			IF bad IS NOT NULL THEN
+				RETURN bad;
+			END IF;
+		END LOOP;
+		RETURN NULL;
+	END $$;
+
 	-- Evaluates an expression on c, o, m and n ($1 to $4); an error is fine unless
 	-- it is an internal one.
 	CREATE FUNCTION try(expression text, c sipp.cohort, o sipp.cohort, m sipp.model, n sipp.model)
@@ -381,6 +492,8 @@ my @text_mutation = (
 	sub { at_one_of($_[0], qr/"(?:number|text|enum|shares)"/, sub { pick('"number"', '"text"', '"enum"', '"shares"', '"x"') }) },
 	# names and levels
 	sub { at_one_of($_[0], qr/"[^":,]{0,10}"(?!:)/, sub { pick('""', '"z"', '"x"', '"' . ('x' x 255) . '"', '"' . ('é' x 256) . '"', '"\u0000"', '"\ud83d"', '"\ud83d\ude00"', $_[0]) }) },
+	# one string for another
+	sub { my @s = $_[0] =~ /"[^"]*"/g; at_one_of($_[0], qr/"[^"]*"/, sub { pick(@s, '"lead"', '"either"') }) },
 	# characters
 	sub { my $t = $_[0]; substr($t, rand length $t, 1) = pick(split //, '{}[]",:0123456789-+.eE nulltrue\\ '); $t },
 	sub { my $t = $_[0]; substr($t, rand length $t, 1 + rand 8) = ''; $t },
@@ -436,7 +549,7 @@ sub run_mutants
 {
 	my ($type, $form, $n) = @_;
 	my $format = $form eq 'binary' ? 1 : 0;
-	my $column = { cohort => 'c', model => 'm', peers => 'p' }->{$type};
+	my $column = { cohort => 'c', model => 'm', peers => 'p', school => 's', plan => 'p' }->{$type};
 	my @from = split /\n/, $node->safe_psql('postgres', $format
 		? "SELECT encode(sipp.${type}_send($column), 'hex') FROM $type ORDER BY id"
 		: "SELECT $column FROM $type ORDER BY id");
@@ -496,7 +609,8 @@ sub run_mutants
 }
 
 foreach my $part ([ 'cohort', 'text', 0.25 ], [ 'cohort', 'binary', 0.3 ], [ 'model', 'text', 0.15 ], [ 'model', 'binary', 0.2 ],
-	[ 'peers', 'text', 0.05 ], [ 'peers', 'binary', 0.05 ])
+	[ 'peers', 'text', 0.05 ], [ 'peers', 'binary', 0.05 ], [ 'school', 'text', 0.03 ], [ 'school', 'binary', 0.03 ],
+	[ 'plan', 'text', 0.05 ], [ 'plan', 'binary', 0.03 ])
 {
 	my ($type, $form, $share) = @$part;
 	my $n = int($count * $share);
