@@ -10,6 +10,9 @@
  *
  *     F(m / sqrt(s^2 + 2 w / rho))
  *
+ * Both are a little cautious, by .003 with enough nations: what the years differ by
+ * inside a school counts as pupils' noise, so that effects are shrunken by too much.
+ *
  * Pairs of a nation share its schools: all standard errors are those between
  * nations.  Bounds are 3.5 of them.
  */
@@ -17,8 +20,8 @@
 \set rho '((1 - :year_share) / (1 - :year_share + :year_share / 3))'
 
 /*
- * Figures of a table of pairs (kind, rep, bin, value, known): mean of the values
- * and of what they promise, and the standard error of the difference.
+ * From one element a nation (pairs, sum of what they promise, sum of what they keep):
+ * the means, and the standard error of their difference.
  */
 CREATE TYPE promise AS (n bigint, promised float8, kept float8, error float8);
 CREATE FUNCTION weigh(n bigint[], promised float8[], kept float8[]) RETURNS promise IMMUTABLE
@@ -99,7 +102,6 @@ SELECT keeps_not(format('p_better %s .. %s, taken for a promise for good', low, 
 FROM any_decile WHERE look = 'lasting' AND low >= .7 ORDER BY low;
 SELECT keeps_not(format('P with half the standard errors %s .. %s', low, (low + .1)::numeric), x)
 FROM any_decile WHERE look = 'half' AND low >= .6 ORDER BY low;
-
 
 CREATE TABLE any_total AS
 SELECT look, weigh(array_agg(n), array_agg(promised), array_agg(kept)) AS x
