@@ -225,6 +225,10 @@ FROM score s JOIN score t ON (s.a, s.b) = (t.b, t.a) WHERE s.a < s.b;
 -- NULL in, NULL out
 SELECT sipp.pairing_score(NULL, school('S01'), scale) IS NULL AND sipp.pairing_score(school('S01'), NULL, scale) IS NULL AND sipp.pairing_score(school('S01'), school('S03'), NULL) IS NULL AS nothing FROM scale;
 
+-- a scale that changes from row to row, to one of the same size and back
+SELECT count(DISTINCT x.cost) AS costs, count(DISTINCT (k % 2, x.cost)) AS by_scale
+FROM (SELECT k, sipp.context_scale(schools(), context_weights => w::jsonb) AS scale FROM unnest('{"{\"fsm\": 2}","{\"asn\": 2}","{\"fsm\": 2}","{\"asn\": 2}"}'::text[]) WITH ORDINALITY u (w, k)) s, LATERAL sipp.pairing_score(school('S08'), school('S11'), scale) x;
+
 -- options, one at a time: what each makes of the reason, of the cost
 CREATE FUNCTION base(p text, l text, OUT reason text, OUT cost float8, OUT score float8, OUT similarity float8, OUT p_better float8, OUT km float8, OUT losses jsonb) RETURNS record STABLE LANGUAGE sql AS
 $$ SELECT x.reason, x.cost, x.score, x.similarity, x.p_better, x.km, x.losses FROM scale, LATERAL sipp.pairing_score(school(p), school(l), scale) x $$;

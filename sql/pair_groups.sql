@@ -70,6 +70,12 @@ SELECT count(*) AS nations, count(*) FILTER (WHERE groups = most) AS as_many, co
 FROM (SELECT n, (SELECT max(groups) FROM tiny_best b WHERE b.n = t.n) AS most, groups, cost, within_pct, (SELECT cost FROM tiny_best b WHERE (b.n, b.groups) = (t.n, g.groups)) AS best
 	FROM tiny t, LATERAL (SELECT count(*) AS groups, sum(group_cost) AS cost, min(within_pct) AS within_pct FROM sipp.group_schools(s) WHERE member_role = 'lead') g WHERE groups > 0) x;
 
+-- the search is not always the best, and its bound says so: fewer allowed pairs may lead it to cheaper groups, of no less than the bound
+WITH full_ AS (SELECT count(*) AS groups, sum(group_cost) AS cost, min(within_pct) AS within_pct FROM sipp.group_schools(schools(), size => 4) WHERE member_role = 'lead'),
+	 less AS (SELECT k, g.* FROM generate_series(1, 12) k, LATERAL (SELECT count(*) AS groups, sum(group_cost) AS cost FROM sipp.group_schools(ARRAY(SELECT CASE WHEN noise(k, r.id, 12) > 0 THEN school(r)
+		ELSE (school(r)::jsonb || jsonb_build_object('excludes', (SELECT jsonb_agg(id) FROM nation o WHERE noise(k, r.id || id, 3) = 0 AND o.id <> r.id)))::text::sipp.school END FROM nation r), size => 4) WHERE member_role = 'lead') g)
+SELECT count(*) > 5 AS comparable, bool_or(l.cost < f.cost - 1e-4) AS some_cheaper, bool_and(l.cost >= f.cost / (1 + within_pct / 100) - 1e-4) AS honest FROM full_ f JOIN less l USING (groups);
+
 -- who is in no group, and why
 CREATE FUNCTION small(id text, role text, more jsonb DEFAULT '{}') RETURNS sipp.school IMMUTABLE
 RETURN (jsonb_build_object('version', 1, 'id', id, 'role', role, 'sector', 's', 'authority', 'council ' || id, 'effect', CASE role WHEN 'lead' THEN 1 ELSE -1 END, 'effect_se', 0.25, 'context', jsonb_build_array(ascii(id)), 'lat', 56, 'lon', -4) || more)::text::sipp.school;
