@@ -89,6 +89,8 @@ FROM sipp.plan_summary((SELECT sipp.assign(p, l, c, 1) FROM (VALUES ('a', 'x', 1
 SELECT sipp.assign(NULL, NULL, NULL, NULL)::jsonb->'partners' AS of_nothing FROM generate_series(1, 3);
 SELECT * FROM sipp.certificate((SELECT sipp.assign('ä', 'ß', 7, 2)));
 -- the nation's own costs, given by hand, make the nation's plan
-CREATE TABLE own AS SELECT sipp.assign(p::jsonb->>'id', l::jsonb->>'id', CASE WHEN x.eligible THEN round((x.cost * 1e5)::numeric)::float8 END, (l::jsonb->>'capacity')::int) AS plan, sipp.pairing_plan(schools(), max_km => 90) AS plan_2
-FROM (SELECT sipp.context_scale(schools()) AS scale) s, unnest(schools()) p, unnest(schools()) l, LATERAL sipp.pairing_score(p, l, scale, max_km => 90) x WHERE p::jsonb->>'role' IN ('partner', 'coasting', 'either') AND l::jsonb->>'role' IN ('lead', 'either');
+CREATE TABLE own AS
+WITH school AS MATERIALIZED (SELECT school(r) AS s, id, role, capacity FROM nation r)
+SELECT sipp.assign(p.id, l.id, CASE WHEN x.eligible THEN round((x.cost * 1e5)::numeric)::float8 END, l.capacity) AS plan, sipp.pairing_plan(schools(), max_km => 90) AS plan_2
+FROM (SELECT sipp.context_scale(schools()) AS scale OFFSET 0) s, school p, school l, LATERAL sipp.pairing_score(p.s, l.s, scale, max_km => 90) x WHERE p.role IN ('partner', 'coasting', 'either') AND l.role IN ('lead', 'either');
 SELECT a.paired = b.paired AS as_many, a.total_units = b.total_units AS as_dear, b.paired > 10 AS some FROM own, sipp.plan_summary(plan) a, sipp.plan_summary(plan_2) b;

@@ -13,8 +13,8 @@ CREATE FUNCTION wrong(g sipp.group_member[], s sipp.school[], size int, authorit
 DECLARE said text;
 BEGIN
 	EXECUTE format($q$
-WITH school AS MATERIALIZED (SELECT d->>'id' AS id, d->>'role' AS role, d->>'sector' AS sector, d->>'authority' AS authority, d->>'cluster' AS cluster, d->'excludes' AS excludes FROM unnest($2) u, LATERAL (SELECT u::jsonb AS d) d),
-	 score AS MATERIALIZED (SELECT p::jsonb->>'id' AS a, l::jsonb->>'id' AS b, x FROM (SELECT sipp.context_scale($2, sector => %L) AS scale) c, unnest($2) p, unnest($2) l, LATERAL sipp.pairing_score(p, l, scale, authority => 'any' %s) x WHERE p::jsonb->>'role' NOT IN ('none', 'lead') AND l::jsonb->>'role' <> 'none'),
+WITH school AS MATERIALIZED (SELECT u AS s, d->>'id' AS id, d->>'role' AS role, d->>'sector' AS sector, d->>'authority' AS authority, d->>'cluster' AS cluster, d->'excludes' AS excludes FROM unnest($2) u, LATERAL (SELECT u::jsonb AS d OFFSET 0) d),
+	 score AS MATERIALIZED (SELECT p.id AS a, l.id AS b, x FROM (SELECT sipp.context_scale($2, sector => %L) AS scale OFFSET 0) c, school p, school l, LATERAL sipp.pairing_score(p.s, l.s, scale, authority => 'any' %s) x WHERE p.role NOT IN ('none', 'lead') AND l.role <> 'none'),
 	 m AS MATERIALIZED (SELECT * FROM unnest($1)),
 	 -- two partners of a group side by side: likeness and travel, .4 and .15 made to add to 1
 	 peer AS MATERIALIZED (SELECT m.group_no, m.school AS a, n.school AS b, CASE WHEN (x).km IS NULL THEN l_s ELSE (0.4 * l_s + 0.15 * least(-ln((x).travel), 20)) / 0.55 END AS loss, (x).reason ~ 'cluster|excluded|sector|far|not known' AS barred
@@ -57,9 +57,9 @@ FROM sipp.group_schools(ARRAY(SELECT school(r) FROM nation r WHERE role <> 'eith
 -- the best there is, by trying every set of groups: 3 leads, 7 partners, groups of three, 12 nations
 CREATE TABLE tiny AS SELECT n, ARRAY((SELECT (school(r)::jsonb || '{"role": "partner"}')::text::sipp.school FROM nation r WHERE role IN ('partner', 'coasting', 'either') AND sector = 'secondary' ORDER BY noise(n, id, 1000000) LIMIT 7)
 	UNION ALL (SELECT school(r) FROM nation r WHERE role = 'lead' AND sector = 'secondary' ORDER BY noise(n, id, 1000000) LIMIT 3)) AS s FROM generate_series(1, 12) n;
-CREATE TABLE tiny_score AS SELECT n, p::jsonb->>'id' AS a, l::jsonb->>'id' AS b, p::jsonb->>'authority' AS authority, l::jsonb->>'authority' AS lead_authority, l::jsonb->>'role' AS lead_role, x.eligible, x.cost, coalesce(x.reason ~ 'cluster|excluded', false) AS barred,
+CREATE TABLE tiny_score AS SELECT n, p.d->>'id' AS a, l.d->>'id' AS b, p.d->>'authority' AS authority, l.d->>'authority' AS lead_authority, l.d->>'role' AS lead_role, x.eligible, x.cost, coalesce(x.reason ~ 'cluster|excluded', false) AS barred,
 	CASE WHEN x.km IS NULL THEN l_s ELSE (0.4 * l_s + 0.15 * least(-ln(x.travel), 20)) / 0.55 END AS loss
-FROM tiny, LATERAL (SELECT sipp.context_scale(s) AS scale OFFSET 0) c, unnest(s) p, unnest(s) l, LATERAL sipp.pairing_score(p, l, scale, authority => 'any') x, LATERAL (SELECT least(-ln(x.similarity), 20) AS l_s) l_s WHERE p::jsonb->>'role' = 'partner' AND p::jsonb->>'id' <> l::jsonb->>'id';
+FROM tiny, LATERAL (SELECT sipp.context_scale(s) AS scale OFFSET 0) c, LATERAL (SELECT u AS s, u::jsonb AS d FROM unnest(tiny.s) u OFFSET 0) p, LATERAL (SELECT u AS s, u::jsonb AS d FROM unnest(tiny.s) u OFFSET 0) l, LATERAL sipp.pairing_score(p.s, l.s, scale, authority => 'any') x, LATERAL (SELECT least(-ln(x.similarity), 20) AS l_s) l_s WHERE p.d->>'role' = 'partner' AND p.d->>'id' <> l.d->>'id';
 CREATE TABLE tiny_group AS SELECT x.n, x.b AS lead, ARRAY[x.a, y.a] AS partners, x.cost + y.cost + z.loss / 2 AS cost
 FROM tiny_score x JOIN tiny_score y ON y.n = x.n AND y.b = x.b AND x.a < y.a JOIN tiny_score z ON z.n = x.n AND (z.a, z.b) = (x.a, y.a)
 WHERE x.lead_role = 'lead' AND x.eligible AND y.eligible AND NOT z.barred AND (x.authority <> y.authority OR x.authority <> x.lead_authority);

@@ -14,10 +14,10 @@ RETURN (SELECT coalesce(string_agg(', ' || o, '' ORDER BY k), '') FROM regexp_sp
 CREATE TYPE scored AS (a text, b text, x sipp.pair_score);
 CREATE FUNCTION scored(options text, s sipp.school[]) RETURNS SETOF scored LANGUAGE plpgsql STABLE AS $$
 BEGIN
-	RETURN QUERY EXECUTE 'SELECT p::jsonb->>''id'', l::jsonb->>''id'', x FROM (SELECT sipp.context_scale($1' || options_of(options, 'context_weights|sector') || ') AS scale) c,
-		unnest($1) p, unnest($1) l, LATERAL sipp.pairing_score(p, l, scale' ||
+	RETURN QUERY EXECUTE 'WITH school AS MATERIALIZED (SELECT u AS s, d->>''id'' AS id, d->>''role'' AS role FROM unnest($1) u, LATERAL (SELECT u::jsonb AS d OFFSET 0) d)
+		SELECT p.id, l.id, x FROM (SELECT sipp.context_scale($1' || options_of(options, 'context_weights|sector') || ') AS scale OFFSET 0) c, school p, school l, LATERAL sipp.pairing_score(p.s, l.s, scale' ||
 		options_of(options, 'weights|authority|same_authority_cost|max_km|min_p_better|min_similarity|min_score|target_gap|half_km|spread_km') || ') x
-		WHERE p::jsonb->>''role'' IN (''partner'', ''coasting'', ''either'') AND l::jsonb->>''role'' IN (''lead'', ''either'')' USING s;
+		WHERE p.role IN (''partner'', ''coasting'', ''either'') AND l.role IN (''lead'', ''either'')' USING s;
 END $$;
 
 -- What is wrong with a plan, from its pairs, its summary, its prices and the scores of all pairs; '' if nothing.
@@ -43,7 +43,7 @@ SELECT concat_ws(', ',
 		IS DISTINCT FROM ((x).score, (x).cost, (x).similarity, (x).usable_gap, (x).p_better, (x).complementarity, (x).partner_can_teach, (x).travel, (x).km, (x).losses) OR NOT k.flags @> (x).flags OR (NOT k.locked AND k.flags <> (x).flags)) THEN 'a pair scores otherwise' END,
 	CASE WHEN EXISTS (SELECT FROM made, LATERAL (SELECT sum(value::float8) AS l FROM jsonb_each_text(losses)) l WHERE abs(l - cost) > 1e-12 * greatest(cost, 1)) THEN 'losses do not add to the cost' END,
 	-- runners-up: the cheapest other lead allowed, with or without room
-	CASE WHEN EXISTS (SELECT FROM pair k CROSS JOIN LATERAL (SELECT min(units) AS units FROM other WHERE a = k.partner) o LEFT JOIN other r ON (r.a, r.b) = (k.partner, k.runner_up)
+	CASE WHEN EXISTS (SELECT FROM pair k LEFT JOIN (SELECT a, min(units) AS units FROM other GROUP BY 1) o ON o.a = k.partner LEFT JOIN other r ON (r.a, r.b) = (k.partner, k.runner_up)
 		WHERE k.place IS NOT NULL AND (o.units IS DISTINCT FROM r.units OR NOT near(k.margin, CASE WHEN k.lead IS NOT NULL THEN (r.x).cost - k.cost END, 1e-9))) THEN 'a runner-up is wrong' END,
 	-- every school is there, with a reason where it has nobody
 	CASE WHEN EXISTS (SELECT FROM school WHERE role IN ('partner', 'coasting', 'either') AND id NOT IN (SELECT partner FROM pair WHERE partner IS NOT NULL)) THEN 'a partner school is missing' END,
@@ -85,4 +85,4 @@ CREATE TABLE plans AS SELECT k, options, plan(replace(options, '; ', ', ')) AS p
 	'weights => ''{"similarity": 1, "travel": 0}''', 'context_weights => ''{"fsm": 3, "deprivation": 0}''', 'authority => ''any''', 'authority => ''prefer''', 'authority => ''prefer''; same_authority_cost => 1', 'sector => ''any''',
 	'max_km => 90', 'min_p_better => 0.95', 'min_p_better => 0', 'min_similarity => 0.4', 'min_score => 0.3', 'unpaired_cost => 0.9', 'unpaired_cost => 0', 'unpaired_cost => 1e300', 'target_gap => 0.25', 'half_km => 30; spread_km => 40',
 	'supports_per_partner => 2', 'supports_per_partner => 3; unpaired_cost => 1.2', 'supports_per_partner => 2; mode => ''stable''', 'supports_per_partner => 2; mode => ''greedy''; unpaired_cost => 1',
-	'sector => ''any''; authority => ''any''; min_p_better => 0; supports_per_partner => 100', 'max_km => 120; min_p_better => 0.9; min_similarity => 0.2; min_score => 0.1; mode => ''greedy''']) WITH ORDINALITY u (options, k);
+	'sector => ''any''; authority => ''any''; min_p_better => 0; supports_per_partner => 25', 'max_km => 120; min_p_better => 0.9; min_similarity => 0.2; min_score => 0.1; mode => ''greedy''']) WITH ORDINALITY u (options, k);
