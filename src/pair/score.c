@@ -335,10 +335,29 @@ distance_limit(const Scorer *sc, double tenth, double weight, double enough)
 	return ratio2 * tenth * tenth * (1 + MARGIN);
 }
 
+/* Is a lead certainly too far by the sheet, if it is worth having one? */
+static inline bool
+sheet_says_far(const Scorer *sc, Sheet *sheet, int partner, int slot, double d2_limit)
+{
+	if (partner != sheet->partner)
+	{
+		sheet->partner = partner;
+		sheet->asked = 0;
+	}
+	if (sheet->asked < sheet->worth)
+	{
+		if (++sheet->asked < sheet->worth)
+			return false;
+		scorer_fill_sheet(sc, partner);
+	}
+	return sheet->least[slot] > d2_limit;
+}
+
 /* scorer_units() for a pair whose codes do not clash, nor are excluded. */
 static int64
-work_out_units(const Scorer *sc, int partner, int lead, int64 limit)
+work_out_units(Scorer *sc, int partner, int lead, int64 limit)
 {
+	Sheet	   *sheet = &sc->sheet;
 	const Site *p = &sc->site[partner];
 	const Site *l = &sc->site[lead];
 	const double *w;
@@ -374,12 +393,27 @@ work_out_units(const Scorer *sc, int partner, int lead, int64 limit)
 		there |= HAS_COMPLEMENTARITY;
 	w = sc->weight[there];
 
-	/* a sum of the parts' losses that is certainly too much */
 	same = authority_loss(sc, partner, lead);
-	enough = Min((limit / SCORE_UNITS - same) * (1 + MARGIN) + MARGIN, sc->parts_above);
-
 	tenth = sc->points->tenth[partner];
-	d2_limit = distance_limit(sc, tenth, w[PART_SIMILARITY], enough);
+	if (partner != sheet->limit_partner || limit != sheet->limit || there != sheet->limit_there ||
+		same != 0)
+	{
+		/* a sum of the parts' losses that is certainly too much */
+		enough = Min((limit / SCORE_UNITS - same) * (1 + MARGIN) + MARGIN, sc->parts_above);
+		d2_limit = distance_limit(sc, tenth, w[PART_SIMILARITY], enough);
+		sheet->limit_partner = same != 0 ? -1 : partner;
+		sheet->limit = limit;
+		sheet->limit_there = there;
+		sheet->enough = enough;
+		sheet->d2_limit = d2_limit;
+	}
+	else
+	{
+		enough = sheet->enough;
+		d2_limit = sheet->d2_limit;
+	}
+	if (sheet_says_far(sc, sheet, partner, l->slot, d2_limit))
+		return ASSIGN_NONE;
 	d2 = points_distance(sc->points, partner, lead, d2_limit);
 	if (isnan(d2) || isnan(tenth) || d2 > d2_limit)
 		return ASSIGN_NONE;
@@ -424,7 +458,7 @@ work_out_units(const Scorer *sc, int partner, int lead, int64 limit)
 int64_t
 scorer_units(void *scorer, int partner, int lead, int64_t limit)
 {
-	const Scorer *sc = scorer;
+	Scorer	   *sc = scorer;
 	const Site *p = &sc->site[partner];
 	const Site *l = &sc->site[lead];
 	KnownCost  *known;

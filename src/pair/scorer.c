@@ -168,5 +168,6 @@ scorer_make(const Schools *s, const Scale *scale, const ScoreOptions *o)
 	make_weights(sc);
 	make_bounds(sc);
 	scorer_find_alike(sc);
+	scorer_make_sheet(sc);
 	return sc;
 }

@@ -1,6 +1,7 @@
 /*
  * scorer.h
- *		What a scorer holds: made by scorer.c and alike.c, used by score.c.
+ *		What a scorer holds: made by scorer.c, alike.c and sheet.c, used by
+ *		score.c.
  */
 #ifndef SIPP_SCORER_H
 #define SIPP_SCORER_H
@@ -31,6 +32,7 @@ typedef struct Site
 	double		effect;
 	double		variance;		/* of the effect */
 	double		point[3];		/* on the unit sphere */
+	int			slot;			/* among leads, -1: is none */
 	int			kind;			/* of schools with the same numbers; of its own: < 0 */
 } Site;
 
@@ -55,6 +57,25 @@ typedef struct KnownCost
 	int64		least;			/* no cost below this is allowed */
 } KnownCost;
 
+/* Lower bounds of one partner's d^2, by slot; see sheet.c. */
+typedef struct Sheet
+{
+	int			n;				/* leads, and what fills the last block up */
+	int			nvar;			/* variables looked at */
+	double	   *column;			/* [nvar + 1][n] values, positions */
+	double	   *least;			/* [n] */
+	int			partner;		/* whose it is, or will be once it was asked for */
+	int			asked;			/* so many leads */
+	int			worth;			/* from so many on */
+
+	/* bounds that a limit comes to, as last worked out */
+	int			limit_partner;
+	int			limit_there;
+	int64		limit;
+	double		enough;
+	double		d2_limit;
+} Sheet;
+
 struct Scorer
 {
 	const Schools *schools;
@@ -64,6 +85,7 @@ struct Scorer
 	Site	   *site;
 	SiteMore   *more;
 	KnownCost  *known;			/* by the lead's kind */
+	Sheet		sheet;
 	uint64		(*target)[2];	/* [scale->nsector] subjects with a target */
 	double		weight[4][SCORE_PARTS]; /* by what is there */
 
@@ -79,5 +101,9 @@ struct Scorer
 
 /* alike.c: give schools their kinds; the rest of the scorer is there. */
 extern void scorer_find_alike(Scorer *sc);
+
+/* sheet.c: give leads their slots; bounds of one partner with all of them. */
+extern void scorer_make_sheet(Scorer *sc);
+extern void scorer_fill_sheet(const Scorer *sc, int partner);
 
 #endif							/* SIPP_SCORER_H */
