@@ -191,9 +191,9 @@ lonely_reason(const Similar *x, int i)
 	if (missing)
 		return missing;
 	if (x->points->unit[i] < 0)
-		return "unknown sector";
+		return "no sector";
 	if (x->authority && x->authority[i] < 0)
-		return "unknown authority";
+		return "no authority";
 	if (x->authority)
 		return x->pooled ? "no other school with complete context in another authority" :
 			"no other school of its sector with complete context in another authority";
