@@ -350,6 +350,73 @@ test_greedy(long n)
 	}
 }
 
+/*
+ * Square problems full of ties whose least value is known without solving them:
+ * all costs equal; sums of a partner's and a lead's number, where every plan is
+ * as good; a staircase, where partner i may only have leads from i on and only
+ * the diagonal fills all places; half of the partners, and of the leads, the same
+ * as the others' first, where a pair costs 0 just within its kind.
+ */
+static const char *const tie_kind[] = {"equal", "sums", "staircase", "halves"};
+
+static int64_t
+tie_cost(void *ctx, int i, int j, int64_t limit)
+{
+	(void) limit;
+	switch (*(const int *) ctx)
+	{
+		case 0:
+			return 7;
+		case 1:
+			return (int64_t) i * i % 1009 + (int64_t) j * 37 % 501;
+		case 2:
+			return j >= i ? i : ASSIGN_NONE;
+		default:
+			return i % 2 == j % 2 ? 0 : 5;
+	}
+}
+
+static void
+test_ties(int n)
+{
+	for (int kind = 0; kind < 4; kind++)
+		for (int capacity = 1; capacity <= 2; capacity++)
+		{
+			AssignProblem prob;
+			AssignResult r;
+			int		   *each = calloc((size_t) n + 1, sizeof(int));
+			int64_t		value = 0;
+			AssignFault fault = ASSIGN_FAULT_PROBLEM;
+
+			/* twice the capacity with half of the leads, but on the staircase */
+			memset(&prob, 0, sizeof(prob));
+			prob.npartner = n;
+			prob.nlead = kind == 2 ? n : n / capacity;
+			for (int j = 0; j < prob.nlead; j++)
+				each[j] = kind == 2 ? 1 : capacity;
+			prob.capacity = each;
+			prob.unpaired = INT64_C(1) << 40;
+			prob.cost = tie_cost;
+			prob.cost_ctx = &kind;
+			prob.hooks = account_hooks();
+			for (int i = 0; i < n; i++)
+				value += kind == 0 ? 7 : kind == 1 ? (int64_t) i * i % 1009 : kind == 2 ? i : 0;
+			for (int j = 0; j < prob.nlead && kind == 1; j++)
+				value += capacity * ((int64_t) j * 37 % 501);
+			if (check(assign_solve(&prob, &r) == ASSIGN_OK, "ties, %s: not solved", tie_kind[kind]))
+			{
+				fault = assign_verify(&prob, &r, NULL, NULL);
+				check(fault == ASSIGN_PROVEN, "ties, %s: %s", tie_kind[kind], assign_fault_text(fault));
+				check(r.empty == 0 && r.cost == value, "ties, %s, capacity %d: %lld with %lld empty, not %lld",
+					  tie_kind[kind], capacity, (long long) r.cost, (long long) r.empty, (long long) value);
+				assign_release(&prob, &r);
+			}
+			check(account.n == 0 && !account.wrong, "ties, %s: memory", tie_kind[kind]);
+			free(each);
+			end_case();
+		}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -363,6 +430,8 @@ main(int argc, char **argv)
 	report("permuted, more capacity, fewer pairs");
 	test_greedy(20 * scale);
 	report("stable, in order, runner-up");
+	test_ties(400);
+	report("ties throughout, known values");
 	printf("%d passed, %d failed\n", passed, failed);
 	return failed > 0;
 }
