@@ -26,6 +26,9 @@
 #define ARG_SECTOR		4
 #define ARG_METRIC		5
 
+/* Neighbours of all schools together that are kept from one pass to the next: 16 MB. */
+#define MOST_KEPT ((Size) 1 << 20)
+
 #define NEIGHBOUR_COLUMNS 8
 
 typedef enum Metric
@@ -265,8 +268,9 @@ put_lonely(const Similar *x, ReturnSetInfo *rsinfo, int i)
  * sipp_similar_schools(schools, k, context_weights, authority, sector, metric): rows
  * of sipp.neighbour.  Roles, consent, exclusions and effects play no part.
  *
- * Neighbours are searched for twice, first to know how far those of each school
- * reach (whether likeness is mutual), then to write them: memory stays O(n + k).
+ * Neighbours are searched for first to know how far those of each school reach
+ * (whether likeness is mutual), then to write them; kept in between if they are not
+ * very many, otherwise found a second time, so that memory stays O(n + k).
  */
 Datum
 sipp_similar_schools(PG_FUNCTION_ARGS)
@@ -279,6 +283,8 @@ sipp_similar_schools(PG_FUNCTION_ARGS)
 	bool		different;
 	Metric		metric;
 	Neighbour  *nearest;
+	Size		most;
+	Size		step;			/* from one school's neighbours to the next's; 0: not kept */
 	MemoryContext row_cxt;
 	MemoryContext old;
 
@@ -296,15 +302,19 @@ sipp_similar_schools(PG_FUNCTION_ARGS)
 	place_schools(&x, metric, PG_ARGISNULL(ARG_WEIGHTS) ? NULL : PG_GETARG_JSONB_P(ARG_WEIGHTS));
 	plant_trees(&x);
 
+	most = Min((Size) x.k, (Size) s->n + 1);
+	step = most * s->n <= MOST_KEPT ? most : 0;
 	nearest = MemoryContextAllocHuge(CurrentMemoryContext,
-									 sizeof(Neighbour) * Min((Size) x.k, (Size) s->n + 1));
+									 sizeof(Neighbour) * Max(step * s->n, most));
 	x.last = palloc0(sizeof(Neighbour) * Max(s->n, 1));
 	x.count = palloc0(sizeof(int) * Max(s->n, 1));
 	for (int i = 0; i < s->n; i++)
 	{
-		x.count[i] = find_neighbours(&x, i, nearest);
+		Neighbour  *own = nearest + step * i;
+
+		x.count[i] = find_neighbours(&x, i, own);
 		if (x.count[i] > 0)
-			x.last[i] = nearest[x.count[i] - 1];
+			x.last[i] = own[x.count[i] - 1];
 	}
 
 	row_cxt = AllocSetContextCreate(CurrentMemoryContext, "sipp similar_schools row",
@@ -312,12 +322,13 @@ sipp_similar_schools(PG_FUNCTION_ARGS)
 	old = MemoryContextSwitchTo(row_cxt);
 	for (int i = 0; i < s->n; i++)
 	{
-		int			found = find_neighbours(&x, i, nearest);
+		Neighbour  *own = nearest + step * i;
+		int			found = step > 0 ? x.count[i] : find_neighbours(&x, i, own);
 
 		for (int r = 0; r < found; r++)
 		{
 			CHECK_FOR_INTERRUPTS();
-			put_neighbour(&x, rsinfo, i, r, &nearest[r]);
+			put_neighbour(&x, rsinfo, i, r, &own[r]);
 			MemoryContextReset(row_cxt);
 		}
 		if (found == 0)

@@ -139,3 +139,84 @@ CREATE FUNCTION tuned_draw() RETURNS text IMMUTABLE
 			SELECT pupil_id, pick, row_number() OVER (PARTITION BY pupil_id ORDER BY try) AS place FROM found
 		)
 		SELECT pupil_id, pick FROM ranked WHERE place <= 10';
+
+/*
+ * A nation of "n" partner schools and "n" leads of one sector in 32 authorities:
+ * five circumstances, deprivation in ten bands, coordinates; effects of spread 5
+ * with standard errors of 1 to 2, the leads' above 0 and the partners' below, so that
+ * some pairs are not certain enough.
+ */
+CREATE PROCEDURE make_nation(relation text, n int, capacity int) LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('CREATE UNLOGGED TABLE %I AS
+		SELECT id, x, sipp.school(id, sector => ''secondary'', authority => ''Authority '' || floor(32 * r[1])::int, role => role,
+			effect => CASE role WHEN ''lead'' THEN 1 ELSE -1 END * 5 * sqrt(-2 * ln(1 - r[2])) * abs(cos(pi() * r[3])),
+			effect_se => 1 + r[4], context => x, lat => 55 + 3 * r[5], lon => -6 + 4 * r[6], capacity => %s,
+			deprivation => ARRAY(SELECT (.1 + (5.5 - band) * (r[7] - .5) / 50) FROM generate_series(1, 10) band)) AS school
+		FROM (SELECT CASE WHEN k <= %s THEN ''lead'' ELSE ''partner'' END AS role, ''school '' || k AS id,
+					 ARRAY[z[1], z[1] + z[2], z[3], z[3] - z[2] + z[4], z[5]] AS x, r
+			  FROM (SELECT k, ARRAY(SELECT random() + random() + random() - 1.5 + 0 * k FROM generate_series(1, 5)) AS z,
+						   ARRAY(SELECT random() + 0 * k FROM generate_series(1, 7)) AS r
+					FROM generate_series(1, 2 * %s) k
+					OFFSET 0) d
+			  OFFSET 0) s',
+		relation, capacity, n, n);
+END
+$$;
+
+-- Bytes that this backend has held at most
+CREATE FUNCTION peak_memory() RETURNS bigint VOLATILE
+	RETURN 1024 * substring(pg_read_file('/proc/self/status', 0, 10000) FROM 'VmHWM:\s+(\d+)')::bigint;
+
+CREATE TABLE planned (
+	name		text PRIMARY KEY,
+	ms			float8 NOT NULL,
+	grown		bigint NOT NULL,	-- what the backend needed more than before
+	summary		jsonb NOT NULL
+);
+
+-- Makes a plan, once, in a session that has done nothing else; the SQL gives it.
+CREATE PROCEDURE make_plan(name text, query text) LANGUAGE plpgsql AS $$
+DECLARE
+	before bigint := peak_memory();
+	began timestamptz := clock_timestamp();
+	plan sipp.plan;
+	ms float8;
+BEGIN
+	EXECUTE query INTO plan;
+	ms := 1000 * extract(epoch FROM clock_timestamp() - began);
+	INSERT INTO planned VALUES (name, ms, peak_memory() - before, to_jsonb(sipp.plan_summary(plan)));
+END
+$$;
+
+-- 6,194 schools, as many as California's, and their circumstances in units of weighted spread
+CREATE PROCEDURE make_likeness() LANGUAGE plpgsql AS $$
+BEGIN
+	CREATE UNLOGGED TABLE likeness AS
+	SELECT id, x, sipp.school(id, sector => 'one', context => x) AS school
+	FROM (SELECT 'school ' || k AS id, ARRAY[z[1], z[1] + z[2], z[3], z[3] - z[2] + z[4], z[5]] AS x
+		  FROM (SELECT k, ARRAY(SELECT random() + random() + random() - 1.5 + 0 * k FROM generate_series(1, 5)) AS z
+				FROM generate_series(1, 6194) k
+				OFFSET 0) d
+		  OFFSET 0) s;
+	CREATE TABLE factor AS
+	SELECT array_agg(sqrt((scale -> 'weights' ->> v)::float8) / (scale -> 'sectors' -> 0 -> 'scales' ->> v)::float8 ORDER BY v) AS f
+	FROM (SELECT sipp.context_scale(array_agg(school)) AS scale FROM likeness) x, unnest('{x1,x2,x3,x4,x5}'::text[]) v;
+	CREATE UNLOGGED TABLE unit AS
+	SELECT id, x[1] * f[1] AS a, x[2] * f[2] AS b, x[3] * f[3] AS c, x[4] * f[4] AS d, x[5] * f[5] AS e FROM likeness, factor;
+END
+$$;
+
+/*
+ * Each school's ten most alike as a self-join: circumstances scaled
+ * beforehand, as columns, so that a pair costs five subtractions; each
+ * school's ten are kept by a bounded sort.  Without sipp's shares and mutuality.
+ */
+CREATE FUNCTION similar_join() RETURNS text IMMUTABLE
+	RETURN 'SELECT s.id AS school, n.rank, n.id AS neighbour, n.distance
+		FROM unit s, LATERAL (
+			SELECT o.id, sqrt(o.d2) AS distance, row_number() OVER (ORDER BY o.d2) AS rank
+			FROM (SELECT u.id, (u.a - s.a) * (u.a - s.a) + (u.b - s.b) * (u.b - s.b) + (u.c - s.c) * (u.c - s.c) +
+							   (u.d - s.d) * (u.d - s.d) + (u.e - s.e) * (u.e - s.e) AS d2
+				  FROM unit u WHERE u.id <> s.id
+				  ORDER BY d2 LIMIT 10) o) n';
