@@ -21,6 +21,7 @@
 #define FUNC "sipp.group_schools"
 
 #define MEMBER_COLUMNS	10
+#define PRICE_ROUNDS	4		/* at most so many searches from suggested groups */
 
 /* Arguments of sipp.group_schools. */
 enum
@@ -248,6 +249,9 @@ number_schools(GroupWork *w)
 		w->n++;
 	}
 	w->group = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(SchoolGroup) * Max(w->nlead, 1));
+	w->top_price = MemoryContextAllocExtended(CurrentMemoryContext, sizeof(double) * most,
+											  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	w->suggested = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(SchoolGroup) * Max(w->nlead, 1));
 }
 
 /* qsort_arg's comparison of groups: the cheapest first, then by lead. */
@@ -262,6 +266,70 @@ compare_groups(const void *a, const void *b, void *arg)
 	return x->member[0] < y->member[0] ? -1 : x->member[0] > y->member[0];
 }
 
+/* What all groups cost. */
+static int64
+groups_cost(const GroupWork *w)
+{
+	int64		total = 0;
+
+	for (int g = 0; g < w->ngroup; g++)
+		total += w->group[g].cost;
+	return total;
+}
+
+/* Search once more, from the groups that prices suggest; keep what is better. */
+static bool
+search_suggested(GroupWork *w)
+{
+	int			ngroup = w->ngroup;
+	int64		cost = groups_cost(w);
+	SchoolGroup *group = w->group;
+
+	w->group = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(SchoolGroup) * Max(w->nlead, 1));
+	w->ngroup = 0;
+	for (int a = 0; a < w->n; a++)
+		w->group_of[a] = -1;
+	for (int k = 0; k < w->nsuggested; k++)
+		group_put(w, k, &w->suggested[k]);
+	while (w->ngroup < ngroup && group_complete(w))
+		;
+	group_search(w);
+	if (w->ngroup > ngroup || (w->ngroup == ngroup && groups_cost(w) < cost))
+	{
+		pfree(group);
+		return true;
+	}
+	pfree(w->group);
+	w->group = group;
+	w->ngroup = ngroup;
+	for (int a = 0; a < w->n; a++)
+		w->group_of[a] = -1;
+	for (int g = 0; g < ngroup; g++)
+		group_put(w, g, &group[g]);
+	return false;
+}
+
+/*
+ * Bound the groups' cost, and let the prices that do so suggest better groups, for
+ * as long as that helps; returns the bound.
+ */
+static int64
+improve_groups(GroupWork *w, int64 all_cost, int64 all_pairs)
+{
+	int64		bound = 0;
+	int			of = 0;			/* how many groups it is of */
+
+	for (int round = 0;; round++)
+	{
+		if (w->ngroup != of)
+			bound = group_bound(w, all_cost, all_pairs);
+		of = w->ngroup;
+		bound = Max(bound, group_price_bound(w, groups_cost(w)));
+		if (round == PRICE_ROUNDS || w->nsuggested == 0 || !search_suggested(w))
+			return bound;
+	}
+}
+
 /*
  * By how many per cent the groups can be too dear, rounded up to hundredths; NaN
  * where the bound says nothing.  Like the plan's, the proof is on costs in units.
@@ -269,11 +337,9 @@ compare_groups(const void *a, const void *b, void *arg)
 static double
 within_pct(const GroupWork *w, int64 bound)
 {
-	int64		total = 0;
+	int64		total = groups_cost(w);
 	int64		excess;
 
-	for (int g = 0; g < w->ngroup; g++)
-		total += w->group[g].cost;
 	if (w->ngroup == 0 || bound <= 0)
 		return NAN;
 	if (total < bound)
@@ -389,6 +455,7 @@ sipp_group_schools(PG_FUNCTION_ARGS)
 	MemoryContext old;
 	int64		all_cost;
 	int64		all_pairs;
+	int64		bound = 0;
 	double		within;
 
 	if (PG_ARGISNULL(ARG_SCHOOLS))
@@ -407,12 +474,14 @@ sipp_group_schools(PG_FUNCTION_ARGS)
 	group_relax(&w);
 	group_build(&w, &all_cost, &all_pairs);
 	group_search(&w);
+	if (w.ngroup > 0)
+		bound = improve_groups(&w, all_cost, all_pairs);
 
 	qsort_arg(w.group, w.ngroup, sizeof(SchoolGroup), compare_groups, NULL);
 	for (int g = 0; g < w.ngroup; g++)
 		for (int i = 0; i < w.size; i++)
 			w.group_of[w.group[g].member[i]] = g;
-	within = within_pct(&w, w.ngroup > 0 ? group_bound(&w, all_cost, all_pairs) : 0);
+	within = within_pct(&w, bound);
 	put_rows(&w, rsinfo, within);
 
 	MemoryContextSwitchTo(old);

@@ -10,7 +10,7 @@
  *		2 t (t - 1) sum u(partner, lead) + 2 sum u(peer, peer)		(t > 1)
  *
  * group.c reads the arguments and writes the rows, group_cost.c prices, group_bound.c
- * relaxes the problem to one of pairs, group_build.c makes the first groups out of
+ * relaxes the problem to one of pairs, group_price.c sharpens its bound, group_build.c makes the first groups out of
  * that, group_search.c improves them, group_reason.c says why a school is in none.
  */
 #ifndef SIPP_GROUP_H
@@ -106,6 +106,9 @@ typedef struct GroupWork
 	int			ngroup;
 	SchoolGroup	   *group;			/* [nlead], in no order */
 	int		   *group_of;		/* [n] -1: in none */
+	double	   *top_price;		/* [n] of group_price.c, where its bound was best */
+	int			nsuggested;		/* groups that prices suggest, to start from */
+	SchoolGroup *suggested;		/* [nlead] */
 	int64		work;			/* look-ups of costs so far */
 } GroupWork;
 
@@ -176,6 +179,12 @@ extern int64 group_unpaired(const GroupWork *w);
  * cheapest relaxed plan of as many pairs as there can be.
  */
 extern int64 group_bound(GroupWork *w, int64 all_cost, int64 all_pairs);
+
+/*
+ * group_price.c: the same from prices of schools, given what the groups cost; 0
+ * where costs are not kept (GROUP_KEEP), or pairs are all that there is.
+ */
+extern int64 group_price_bound(GroupWork *w, int64 found);
 
 /* group_build.c: groups from the relaxation; also returns what group_bound needs. */
 extern void group_build(GroupWork *w, int64 *all_cost, int64 *all_pairs);
