@@ -90,6 +90,13 @@ is($node->safe_psql('warehouse', q{
 		FROM (SELECT sipp.cohort(i, i % 2, sipp.factor(i % 3)) AS c FROM generate_series(1, 9) i) s},
 		extra_params => [ '-U', 'analyst' ]),
 	'9|18|t|9|t|5|1', 'and run it');
+is($node->safe_psql('warehouse', q{
+		SELECT p.partner, p.lead, r.certified, (SELECT count(*) FROM sipp.certificate(plan)), s->>'role', (plan::jsonb->>'version')::int
+		FROM (SELECT ARRAY(SELECT sipp.school(id => i::text, sector => 's', authority => i::text, role => CASE i WHEN 1 THEN 'partner' ELSE 'lead' END,
+											  effect => i, effect_se => 0.1, context => ARRAY[i]) FROM generate_series(1, 3) i) AS schools) q,
+			LATERAL sipp.pairing_plan(schools) AS plan, LATERAL sipp.pairs(plan) p, LATERAL sipp.plan_summary(plan) r, LATERAL CAST(schools[1] AS jsonb) s},
+		extra_params => [ '-U', 'analyst' ]),
+	'1|2|t|3|partner|1', '... a plan of schools, too');
 none('warehouse', qq{
 	SELECT o.identity FROM $members
 	WHERE d.classid = 'pg_proc'::regclass AND NOT has_function_privilege('analyst', d.objid, 'EXECUTE')},
@@ -161,6 +168,32 @@ none('warehouse', q{
 		-- what is only ever called OVER () need not be split
 		AND p.proname NOT IN ('fdr')},
 	'each aggregate can be split between workers, tells its state\'s size and keeps it');
+
+#
+# What a reader can find: the README names each object that is for use, each
+# argument that may be left out, and each column that pairing returns (those of
+# other rooms it abbreviates)
+#
+my $readme = slurp_file('README.md');
+my @public = split /\n/, $node->safe_psql('warehouse', q{
+	SELECT DISTINCT 'sipp.' || proname FROM pg_proc p
+	WHERE pronamespace = 'sipp'::regnamespace AND NOT EXISTS (SELECT FROM pg_type t WHERE p.oid IN (typinput, typoutput, typreceive, typsend))
+		AND NOT EXISTS (SELECT FROM pg_aggregate a WHERE p.oid IN (aggtransfn, aggcombinefn, aggserialfn, aggdeserialfn, aggfinalfn))
+		AND NOT EXISTS (SELECT FROM pg_operator WHERE p.oid = oprcode) AND NOT EXISTS (SELECT FROM pg_amproc WHERE p.oid = amproc)
+		AND NOT EXISTS (SELECT FROM pg_cast WHERE p.oid = castfunc)
+	UNION SELECT 'sipp.' || typname FROM pg_type WHERE typnamespace = 'sipp'::regnamespace AND typcategory <> 'A'
+	ORDER BY 1});
+cmp_ok(scalar(@public), '>', 60, 'objects for use');
+is(join(', ', grep { my ($name) = /sipp\.(\w+)/; $readme !~ /\b$name\b/ } @public), '', 'the README names them all');
+my @words = split /\n/, $node->safe_psql('warehouse', q{
+	SELECT DISTINCT name FROM pg_proc, unnest(proargnames) name
+	WHERE pronamespace = 'sipp'::regnamespace AND name <> '' AND (prokind = 'w' OR pronargdefaults > 0)
+	UNION SELECT attname FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid
+	WHERE relnamespace = 'sipp'::regnamespace AND attnum > 0 AND NOT attisdropped
+		AND relname IN ('neighbour', 'pair_score', 'pair', 'plan_report', 'price', 'group_member')
+	ORDER BY 1});
+cmp_ok(scalar(@words), '>', 100, 'arguments and columns');
+is(join(', ', grep { $readme !~ /\b$_\b/ } @words), '', 'the README names them all');
 
 #
 # Planted functions do not matter
