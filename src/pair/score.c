@@ -335,6 +335,36 @@ distance_limit(const Scorer *sc, double tenth, double weight, double enough)
 	return ratio2 * tenth * tenth * (1 + MARGIN);
 }
 
+/*
+ * What turns most of a partner's pairs away before anything else is looked at: as
+ * distance_limit(), with the least weight that similarity can have.
+ */
+static void
+make_quick(const Scorer *sc, Sheet *sheet, int partner)
+{
+	double		tenth = sc->points->tenth[partner];
+	double		weight = sc->weight[HAS_COMPLEMENTARITY | HAS_TRAVEL][PART_SIMILARITY];
+
+	sheet->quick_partner = -1;
+	if (!(tenth > 1e-100) || weight == 0)
+		return;
+	sheet->quick_partner = partner;
+	/* beyond that the part is capped; a unit less for rounding */
+	sheet->quick_limit = (int64) (weight * SCORE_LOSS_CAP * SCORE_UNITS * (1 - 2 * MARGIN)) - 1;
+	sheet->quick_slope = tenth * tenth / (weight * M_LN2 * SCORE_UNITS) * (1 + 4 * MARGIN);
+	sheet->quick_offset = tenth * tenth / (weight * M_LN2) * (4 * MARGIN);
+}
+
+/* Is a lead too far for a cost below limit, as far as is known at once? */
+static inline bool
+quick_far(const Sheet *sheet, int partner, int lead, int64 limit)
+{
+	int			slot = sheet->slot[lead];
+
+	return partner == sheet->quick_partner && limit < sheet->quick_limit && slot >= 0 &&
+		sheet->least[slot] > sheet->quick_slope * (double) limit + sheet->quick_offset;
+}
+
 /* Is a lead certainly too far by the sheet, if it is worth having one? */
 static inline bool
 sheet_says_far(const Scorer *sc, Sheet *sheet, int partner, int slot, double d2_limit)
@@ -342,6 +372,7 @@ sheet_says_far(const Scorer *sc, Sheet *sheet, int partner, int slot, double d2_
 	if (partner != sheet->partner)
 	{
 		sheet->partner = partner;
+		sheet->quick_partner = -1;
 		sheet->asked = 0;
 	}
 	if (sheet->asked < sheet->worth)
@@ -349,6 +380,7 @@ sheet_says_far(const Scorer *sc, Sheet *sheet, int partner, int slot, double d2_
 		if (++sheet->asked < sheet->worth)
 			return false;
 		scorer_fill_sheet(sc, partner);
+		make_quick(sc, sheet, partner);
 	}
 	return sheet->least[slot] > d2_limit;
 }
@@ -465,7 +497,7 @@ scorer_units(void *scorer, int partner, int lead, int64_t limit)
 	int64		units;
 
 	/* no cost is below 0 */
-	if ((limit <= 0) | codes_clash(p, l))
+	if (limit <= 0 || quick_far(&sc->sheet, partner, lead, limit) || codes_clash(p, l))
 		return ASSIGN_NONE;
 	if (l->kind < 0)
 		units = work_out_units(sc, partner, lead, limit);

@@ -67,6 +67,17 @@ typedef struct Sheet
 	int			partner;		/* whose it is, or will be once it was asked for */
 	int			asked;			/* so many leads */
 	int			worth;			/* from so many on */
+	int		   *slot;			/* [schools] as in Site, but close together; -1: none */
+
+	/*
+	 * Once it is filled: above quick_slope * limit + quick_offset the part for
+	 * similarity alone takes any pair of this partner to the limit, as long as that is
+	 * below quick_limit.
+	 */
+	int			quick_partner;	/* -1: none */
+	int64		quick_limit;
+	double		quick_slope;
+	double		quick_offset;
 
 	/* bounds that a limit comes to, as last worked out */
 	int			limit_partner;

@@ -31,9 +31,10 @@ scorer_make_sheet(Scorer *sc)
 	Sheet	   *t = &sc->sheet;
 	int			nlead = 0;
 
+	t->slot = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int) * Max(sc->schools->n, 1));
 	for (int i = 0; i < sc->schools->n; i++)
-		sc->site[i].slot = sc->site[i].lead ? nlead++ : -1;
-	t->partner = t->limit_partner = -1;
+		t->slot[i] = sc->site[i].slot = sc->site[i].lead ? nlead++ : -1;
+	t->partner = t->limit_partner = t->quick_partner = -1;
 	t->nvar = Min(p->nvar, SHEET_VARIABLES);
 	t->n = (nlead + SHEET_BLOCK - 1) / SHEET_BLOCK * SHEET_BLOCK;
 	t->worth = 64 + nlead / 32;
