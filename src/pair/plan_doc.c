@@ -35,6 +35,7 @@
 
 #define TYPE_NAME "sipp.plan"
 #define PLAN_VERSION 1
+#define JSONB_BINARY_VERSION 1	/* the only one that jsonb_recv() knows */
 
 static const char *const mode_names[PLAN_MODES] = {"optimal", "stable", "greedy"};
 const char *const plan_list_names[PLAN_LISTS] = {"partners", "leads", "pair_prices", "ineligible"};
@@ -110,11 +111,20 @@ sipp_plan_out(PG_FUNCTION_ARGS)
 }
 
 /*
- * sipp_plan_recv(internal): binary form to plan.
+ * sipp_plan_recv(internal): binary form to plan.  Its first byte is jsonb's version,
+ * of another one of which jsonb would speak as of an internal error.
  */
 Datum
 sipp_plan_recv(PG_FUNCTION_ARGS)
 {
+	StringInfo	buf = (StringInfo) PG_GETARG_POINTER(0);
+
+	if (buf->cursor < buf->len && buf->data[buf->cursor] != JSONB_BINARY_VERSION)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("invalid binary representation of type %s", TYPE_NAME),
+				 errdetail("Its version is %d, not %d.", (unsigned char) buf->data[buf->cursor],
+						   JSONB_BINARY_VERSION)));
 	PG_RETURN_DATUM(check_document(DirectFunctionCall1(jsonb_recv, PG_GETARG_DATUM(0))));
 }
 
