@@ -158,6 +158,9 @@ choose_partners(Pricing *p, int lead, int from, int done, int64 low, int64 cost)
 		int64		with = cost + o->cost;
 		int			d = 0;
 
+		/* stopped below: sets that begin with p->first, which stays, were not all seen */
+		if (p->left < 0)
+			return;
 		if (done == 0)
 			p->first = k;
 		if (low + need * o->low >= p->best_cost)
