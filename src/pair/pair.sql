@@ -120,12 +120,12 @@ COMMENT ON COLUMN sipp.pair_score.score IS 'weighted geometric mean of the parts
 COMMENT ON COLUMN sipp.pair_score.cost IS 'what the plan minimises: sum of the losses';
 COMMENT ON COLUMN sipp.pair_score.similarity IS 'how alike the circumstances are, 0 to 1; 0.5: as a school and its tenth neighbour';
 COMMENT ON COLUMN sipp.pair_score.usable_gap IS 'expected lead in effect as a share of the target gap, between none and all of it, 0 to 1';
-COMMENT ON COLUMN sipp.pair_score.p_better IS 'probability that the leads effect is above the partners, for the years observed';
+COMMENT ON COLUMN sipp.pair_score.p_better IS 'probability that the lead''s effect is above the partner''s, for the years observed';
 COMMENT ON COLUMN sipp.pair_score.complementarity IS 'the same as usable_gap over the subjects in which the partner needs help, 0 to 1; NULL: no subjects, or no need';
 COMMENT ON COLUMN sipp.pair_score.partner_can_teach IS 'subjects in which the partner is ahead (probability 0.8 or more)';
 COMMENT ON COLUMN sipp.pair_score.travel IS '1 near, 0.5 at half_km, towards 0; NULL: coordinates not known';
 COMMENT ON COLUMN sipp.pair_score.km IS 'great-circle distance, kilometres';
-COMMENT ON COLUMN sipp.pair_score.losses IS 'each parts share of the cost, by name';
+COMMENT ON COLUMN sipp.pair_score.losses IS 'each part''s share of the cost, by name';
 COMMENT ON COLUMN sipp.pair_score.flags IS 'parts that are missing (their weight went to the others) or whose loss was capped';
 
 CREATE FUNCTION sipp.pairing_score(
@@ -231,12 +231,12 @@ COMMENT ON COLUMN sipp.pair.score IS 'weighted geometric mean of the parts, 0 to
 COMMENT ON COLUMN sipp.pair.cost IS 'what the plan minimises: sum of the losses';
 COMMENT ON COLUMN sipp.pair.similarity IS 'how alike the circumstances are, 0 to 1; 0.5: as a school and its tenth neighbour';
 COMMENT ON COLUMN sipp.pair.usable_gap IS 'expected lead in effect as a share of the target gap, between none and all of it, 0 to 1';
-COMMENT ON COLUMN sipp.pair.p_better IS 'probability that the leads effect is above the partners, for the years observed';
+COMMENT ON COLUMN sipp.pair.p_better IS 'probability that the lead''s effect is above the partner''s, for the years observed';
 COMMENT ON COLUMN sipp.pair.complementarity IS 'the same as usable_gap over the subjects in which the partner needs help, 0 to 1; NULL: no subjects, or no need';
 COMMENT ON COLUMN sipp.pair.partner_can_teach IS 'subjects in which the partner is ahead (probability 0.8 or more)';
 COMMENT ON COLUMN sipp.pair.travel IS '1 near, 0.5 at half_km, towards 0; NULL: coordinates not known';
 COMMENT ON COLUMN sipp.pair.km IS 'great-circle distance, kilometres';
-COMMENT ON COLUMN sipp.pair.losses IS 'each parts share of the cost, by name';
+COMMENT ON COLUMN sipp.pair.losses IS 'each part''s share of the cost, by name';
 COMMENT ON COLUMN sipp.pair.flags IS 'parts that are missing (their weight went to the others) or whose loss was capped; rules that a locked pair breaks';
 COMMENT ON COLUMN sipp.pair.runner_up IS 'the best other lead allowed for this partner, whether or not it is full';
 COMMENT ON COLUMN sipp.pair.margin IS 'cost with the runner-up - cost; negative: the partner would rather have the runner-up, who is better used elsewhere';
