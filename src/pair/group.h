@@ -27,7 +27,9 @@
 
 /*
  * Costs of pairs and of peers are kept where there are at most so many of
- * either; beyond that they are worked out each time.
+ * either; beyond that they are worked out each time.  That bounds memory: 4 bytes
+ * each, twice, and 24 for each of GROUP_OFFERS partners of a lead (group_price.c),
+ * of which there are no more than pairs: 128 + 400 MB at most.
  */
 #define GROUP_KEEP		(INT64CONST(1) << 24)
 

@@ -403,4 +403,4 @@ CREATE FUNCTION sipp.group_schools(
 ) RETURNS SETOF sipp.group_member
 	AS 'MODULE_PATHNAME', 'sipp_group_schools' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000000 ROWS 500;
 COMMENT ON FUNCTION sipp.group_schools(sipp.school[], integer, integer, jsonb, jsonb, jsonb, float8, float8, float8, float8, float8, float8, text) IS
-'Partnerships of three and more schools: each has a lead, spans at least min_authorities authorities, and may mix sectors by composition, such as {"secondary": 1, "primary": 2}. Local search by swaps, once more from groups that prices of schools suggest, with an honest bound on how far from the best possible as many groups it can be';
+'Partnerships of three and more schools: each has a lead, spans at least min_authorities authorities, and may mix sectors by composition, such as {"secondary": 1, "primary": 2}. Local search by swaps, once more from groups that prices of schools suggest, with an honest bound on how far from the best possible as many groups it can be; that no more groups are possible is not proven';
