@@ -144,7 +144,8 @@ group_peer(const GroupWork *w, int a, int b)
 	int64		i = w->partner_at[a];
 	int64		j = w->partner_at[b];
 
-	if (i < 0 || j < 0)
+	/* nobody is beside itself */
+	if (i < 0 || j < 0 || i == j)
 		return GROUP_NONE;
 	if (w->peer == NULL)
 		return group_peer_find(w, a, b);
