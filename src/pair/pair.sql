@@ -241,7 +241,7 @@ COMMENT ON COLUMN sipp.pair.flags IS 'parts that are missing (their weight went 
 COMMENT ON COLUMN sipp.pair.runner_up IS 'the best other lead allowed for this partner, whether or not it is full';
 COMMENT ON COLUMN sipp.pair.margin IS 'cost with the runner-up - cost; negative: the partner would rather have the runner-up, who is better used elsewhere';
 COMMENT ON COLUMN sipp.pair.reason IS 'why the place is empty, or why the school can take no part';
-COMMENT ON COLUMN sipp.pair.relaxation IS 'the cheapest change of one rule that would allow a pair, if no other school that waits, or in the modes stable and greedy chooses first, takes it';
+COMMENT ON COLUMN sipp.pair.relaxation IS 'the cheapest change of one rule that would allow a pair, if no other school that waits, or with unpaired_cost or in the modes stable and greedy no other at all, takes it';
 COMMENT ON COLUMN sipp.pair.place IS '1, 2, ... up to supports_per_partner';
 COMMENT ON COLUMN sipp.pair.role IS 'role of the partner school: partner, coasting, either, none (of the lead, where partner is NULL)';
 COMMENT ON COLUMN sipp.pair.locked IS 'kept from an earlier plan';

@@ -4,8 +4,8 @@
  *		that would fill it.
  *
  * A change that is offered suffices by itself in an optimal plan, unless other
- * schools that wait as well make better use of it; in the other modes somebody may
- * choose first.  So a lead without room, whose other partners might have to move, is
+ * schools that wait as well make better use of it, or where an empty place has a price
+ * any others do; in the other modes somebody may choose first.  So a lead without room, whose other partners might have to move, is
  * only offered together with one more place there; and numbers are rounded to
  * the safe side.
  */
