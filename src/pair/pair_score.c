@@ -339,6 +339,8 @@ pair_rule_reason(const Schools *s, int partner, int lead, PairRule rule, const P
 		return "similarity not known";
 	if (rule == RULE_SCORE && isnan(p->part[PART_GAP]))
 		return "usable gap not known";
+	if (rule == RULE_SCORE && isnan(p->score))
+		return "no part that has a weight is known";
 	return rule_texts[rule];
 }
 

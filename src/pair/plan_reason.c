@@ -446,21 +446,32 @@ nearest_lead(PlanReasons *r, const PlanSolution *s, Scorer *scorer, int i, doubl
 	return best;
 }
 
-/* Why no lead is allowed, of which the sectors and clusters alone are to blame. */
+/*
+ * Why no lead is allowed, of which no option that is in force is to blame: sectors,
+ * clusters, or that nothing is known of what has a weight.
+ */
 static char *
 code_reason(const PlanWork *w, const PlanSolution *s, int i)
 {
 	const int  *sector = w->schools->sector;
 	bool		others = false;
+	bool		of_sector = false;
 
 	for (int j = 0; j < w->nlead; j++)
-		if (is_other(w, s, i, j))
-		{
-			others = true;
-			if (w->options.pooled || sector[w->lead[j]] == sector[w->partner[i]])
-				return "excluded or in the same cluster";
-		}
-	return others ? "no lead of its sector" : NULL;
+	{
+		PairScore	x;
+
+		if (!is_other(w, s, i, j))
+			continue;
+		others = true;
+		if (!w->options.pooled && sector[w->lead[j]] != sector[w->partner[i]])
+			continue;
+		of_sector = true;
+		scorer_pair(w->scorer, w->partner[i], w->lead[j], &x);
+		if ((x.broken & (1 << RULE_EXCLUDED | 1 << RULE_CLUSTER)) == 0)
+			return pstrdup(pair_rule_reason(w->schools, w->partner[i], w->lead[j], RULE_SCORE, &x));
+	}
+	return of_sector ? "excluded or in the same cluster" : others ? "no lead of its sector" : NULL;
 }
 
 /* Why no lead is allowed, by the rule that stops those that come furthest; NULL: none is there. */

@@ -308,13 +308,13 @@ scorer_pair(const Scorer *sc, int partner, int lead, PairScore *out)
 	sum = parts_loss(out->loss[PART_SIMILARITY], out->loss[PART_GAP],
 					 there & HAS_COMPLEMENTARITY ? out->loss[PART_COMPLEMENTARITY] : 0,
 					 there & HAS_TRAVEL ? out->loss[PART_TRAVEL] : 0);
-	if (!isnan(sum))
+	if (!isnan(sum) && sc->weighs[there])
 	{
 		out->score = exp(-sum);
 		out->cost = sum + out->authority_loss;
 		out->units = cost_units(out->cost);
 	}
-	if (isnan(out->part[PART_GAP]) || out->score < sc->o.min_score)
+	if (isnan(out->part[PART_GAP]) || !sc->weighs[there] || out->score < sc->o.min_score)
 		out->broken |= 1 << RULE_SCORE;
 }
 
@@ -423,6 +423,8 @@ work_out_units(Scorer *sc, int partner, int lead, int64 limit)
 	}
 	if (shared_need(sc, partner, lead, need))
 		there |= HAS_COMPLEMENTARITY;
+	if (!sc->weighs[there])
+		return ASSIGN_NONE;
 	w = sc->weight[there];
 
 	same = authority_loss(sc, partner, lead);

@@ -20,6 +20,8 @@
  * P(lead better) = Phi(m/s).  s = 0: the limits.
  *
  * S and B are never missing: where they are not known (no yardsticks), no pair.
+ * Nor is there one where no part that has a weight is known: its cost would be 0,
+ * the best there is, of nothing.
  */
 #ifndef SIPP_SCORE_H
 #define SIPP_SCORE_H
@@ -62,7 +64,8 @@ typedef enum PairRule
 	RULE_KM,					/* further than max_km, or not known how far */
 	RULE_P_BETTER,				/* below min_p_better */
 	RULE_SIMILARITY,			/* below min_similarity, or not known */
-	RULE_SCORE,					/* below min_score, or the usable gap is not known */
+	RULE_SCORE,					/* below min_score, or the usable gap is not known, or no part
+								 * that has a weight */
 	PAIR_RULES
 } PairRule;
 
@@ -88,7 +91,8 @@ typedef struct PairScore
 	double		loss[SCORE_PARTS];	/* weighted; NaN: missing */
 	double		authority_loss;
 	uint32		capped;			/* mask of 1 << ScorePart */
-	double		cost;			/* sum of the losses; NaN if a part that is needed is not known */
+	double		cost;			/* sum of the losses; NaN if a part that is needed is not known,
+								 * or none that has a weight */
 	double		score;			/* exp(-sum of the parts' losses) */
 	double		p_better;
 	double		km;				/* NaN: unknown */

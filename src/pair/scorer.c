@@ -102,6 +102,7 @@ make_weights(Scorer *sc)
 			w[PART_TRAVEL] = 0;
 		for (int k = 0; k < SCORE_PARTS; k++)
 			sum += w[k];
+		sc->weighs[there] = sum > 0;
 		for (int k = 0; k < SCORE_PARTS && sum > 0; k++)
 			w[k] /= sum;
 	}

@@ -99,6 +99,7 @@ struct Scorer
 	Sheet		sheet;
 	uint64		(*target)[2];	/* [scale->nsector] subjects with a target */
 	double		weight[4][SCORE_PARTS]; /* by what is there */
+	bool		weighs[4];		/* is any of these above 0? */
 
 	/* bounds, on the safe side */
 	double		z_above;		/* z above which P(lead better) suffices */

@@ -258,7 +258,7 @@ class Nation:
         same = a.get("authority") is not None and a.get("authority") == b.get("authority")
         extra = same_authority_cost if authority == "prefer" and same else 0.0
         x["cost"] = x["score"] = None
-        if "similarity" in loss and "gap" in loss:
+        if "similarity" in loss and "gap" in loss and there > 0:
             x["cost"] = sum(x["loss"].values()) + extra
             x["score"] = math.exp(-sum(x["loss"].values()))
         if extra > 0:
@@ -293,6 +293,8 @@ class Nation:
             broken["similarity"] = "similarity not known" if x["part"]["similarity"] is None else "not similar enough"
         if x["part"]["gap"] is None:
             broken["score"] = "usable gap not known"
+        elif there == 0:
+            broken["score"] = "no part that has a weight is known"
         elif x["score"] is not None and x["score"] < min_score:
             broken["score"] = "score too low"
         x["units"] = None if broken or x["cost"] is None else round(1e5 * x["cost"])

@@ -120,7 +120,7 @@ def run():
         "partner: role is lead", "lead: role is partner", "lead: role is coasting", "one and the same school",
         "sector not known", "different sectors", "excluded by one of the two", "same cluster", "authority not known",
         "same authority", "distance not known", "too far apart", "lead not likely enough to be better",
-        "similarity not known", "not similar enough", "usable gap not known", "score too low", "allowed"]
+        "similarity not known", "not similar enough", "usable gap not known", "score too low", "no part that has a weight is known", "allowed"]
     wanted += [k + " missing" for k in ("similarity", "gap", "complementarity", "travel")]
     wanted += [k + " capped" for k in ("similarity", "gap", "complementarity", "travel")]
     check([w for w in wanted if covered.get(w, 0) < 2], "these nations have every rule and flag")
