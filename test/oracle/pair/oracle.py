@@ -6,7 +6,7 @@ import time
 
 import common
 
-for name in sys.argv[1:] or ["scores", "plans", "relax", "own", "alike", "gap", "role"]:
+for name in sys.argv[1:] or ["scores", "plans", "relax", "own", "alike", "gap", "role", "honest"]:
     start = time.monotonic()
     importlib.import_module(name).run()
     print("%s: %.1f s" % (name, time.monotonic() - start), flush=True)
