@@ -34,8 +34,11 @@ def run():
             for z in (-37, -12, -5, -3.0001, -2.9999, -1, -0.01, 0, 0.3, 1, 2.9999, 3.0001, 6):
                 cases.append((z * s, s, g))
             cases += [(g, s, g), (g / 2, s, g), (g / 2 * (1 + 1e-9), s, g), (g + 3 * s, s, g)]
+    # on both sides of where a series takes over from the closed form
+    near_series = [(z, 1.0, h) for h in (0.04, 0.11, 0.24, 0.26, 0.7, 1.1) for z in (-22, -8.5, -4.1, -3.9, -1.5, 0.1, 3)]
     if not FULL:
         cases = cases[:3] + cases[3::4]
+    cases += near_series[::1 if FULL else 2]
     # s = 0: the limit; and a gap that is nothing but likely
     for m in (-3.0, -1e-300, 0.0, 1e-9, 0.25, 0.5, 0.75, 1e9):
         cases.append((m, 0.0, 0.5))

@@ -134,15 +134,15 @@ def follow(p, text):
     return Problem(schools, options, locked), lead
 
 
-def nothing_gained(p, plan, i, q, new):
+def nothing_gained(p, plan, i, q, new, text):
     """What is wrong with the plan after a change that was to fill a place of partner i; None if nothing."""
     got = {k: x for k, x in zip(q.partners, new)}
     had = {k: x for k, x in zip(p.partners, plan)}
     more = [k for k in had if len(got[k]) > len(had[k])]
     if p.partners[i] in more or any(k not in had for k in got if got[k]):
         return None
-    if p.price is None:
-        # as many as possible are paired: one who waited has it
+    if p.price is None or text.startswith(("one more place", "unpaired_cost")):
+        # one who waited has it
         return None if more else "fills no place"
     # an empty place has a price: whoever has most of the change takes it
     old = [[q.leads.index(p.leads[j]) for j in had.get(k, [])] for k in q.partners]
@@ -199,7 +199,7 @@ def run():
         if p.mode != "optimal":
             continue
         new, _ = q.read(answer)
-        wrong = nothing_gained(p, plan, i, q, new)
+        wrong = nothing_gained(p, plan, i, q, new, text)
         if wrong:
             filled.append("%s: %s %s %s" % (what, text, wrong, json.dumps(p.options)))
     check(reasons, "the reason of each empty place in %d plans" % len(problems))
