@@ -1,6 +1,6 @@
 /*
  * compat.h
- *		What differs between the supported server versions, 15 to 18.
+ *		What differs between the supported server versions, 15 to 19.
  *
  * This is the only file that mentions a version.  16 is allowed for but not
  * tested.
@@ -17,6 +17,29 @@
 /* varatt.h left postgres.h in 16 */
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
+#endif
+
+/*
+ * What other headers of 19 no longer bring along.  They are harmless before.
+ */
+#include "access/htup_details.h"
+#include "access/tupmacs.h"
+#include "catalog/pg_type.h"
+#include "utils/tuplestore.h"
+
+/*
+ * Input functions report malformed values through fcinfo->context, so that
+ * pg_input_is_valid() and COPY ... ON_ERROR ignore can go on (16 and later).
+ * Before, there is no such context, and every error is raised at once.
+ */
+#if PG_VERSION_NUM >= 160000
+#include "nodes/miscnodes.h"
+#else
+#define errsave(escontext, ...) \
+	do { (void) (escontext); ereport(ERROR, __VA_ARGS__); } while (0)
+#define ereturn(escontext, dummy_value, ...) \
+	do { errsave(escontext, __VA_ARGS__); return dummy_value; } while (0)
+#define SOFT_ERROR_OCCURRED(escontext) ((void) (escontext), false)
 #endif
 
 /* a prefix from 18 on; an attribute with parentheses before */
