@@ -40,6 +40,11 @@
 #define ereturn(escontext, dummy_value, ...) \
 	do { errsave(escontext, __VA_ARGS__); return dummy_value; } while (0)
 #define SOFT_ERROR_OCCURRED(escontext) ((void) (escontext), false)
+#define DirectInputFunctionCallSafe(func, str, typioparam, typmod, escontext, result) \
+	((void) (escontext), \
+	 *(result) = DirectFunctionCall3(func, CStringGetDatum(str), \
+									 ObjectIdGetDatum(typioparam), Int32GetDatum(typmod)), \
+	 true)
 #endif
 
 /* a prefix from 18 on; an attribute with parentheses before */

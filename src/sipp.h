@@ -20,4 +20,16 @@
 #define SIPP_MAX_NAME		255		/* characters in a term's name or a level */
 #define SIPP_MAX_ROWS		(INT64CONST(1) << 53)	/* counts are exact as float8 */
 
+/*
+ * The error of a malformed value that an input function was given, in ereport's
+ * words.  Where escontext, the function's fcinfo->context, collects errors, the
+ * first one is noted there and control comes back: the caller goes on with
+ * something harmless, or returns.  Otherwise, as with NULL, it is raised.
+ */
+#define SIPP_BAD_INPUT(escontext, ...) \
+	do { \
+		if (!SOFT_ERROR_OCCURRED(escontext)) \
+			errsave(escontext, __VA_ARGS__); \
+	} while (0)
+
 #endif							/* SIPP_H */

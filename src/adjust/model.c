@@ -15,19 +15,23 @@
 #include "adjust/modelwalk.h"
 #include "cohort/algebra.h"
 
-/* Error of a value that in or recv was given. */
+/* The error of a value that in or recv was given, out of a function that returns whether it is sound. */
 #define model_bad(...) \
-	ereport(ERROR, \
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), \
-			 errmsg("invalid value of type sipp.model"), \
-			 errdetail(__VA_ARGS__)))
+	do { \
+		SIPP_BAD_INPUT(escontext, \
+					   (errcode(ERRCODE_INVALID_PARAMETER_VALUE), \
+						errmsg("invalid value of type sipp.model"), \
+						errdetail(__VA_ARGS__))); \
+		return false; \
+	} while (0)
 
 /*
  * Number of columns of the frame's terms.  Each factor must name a reference
- * level that it has; levels may be in any order.
+ * level that it has; levels may be in any order.  False: the error went to
+ * escontext.
  */
-int
-model_shape(SippModel *m)
+bool
+model_shape(SippModel *m, Node *escontext)
 {
 	SippFrame  *f = m->frame;
 	int			p = 1;
@@ -51,7 +55,7 @@ model_shape(SippModel *m)
 	if (p > SIPP_MAX_COLUMNS)
 		model_bad("It has more than %d columns.", SIPP_MAX_COLUMNS);
 	m->p = p;
-	return p;
+	return true;
 }
 
 /* Zeroed arrays for p columns and q random terms. */
@@ -117,7 +121,7 @@ model_walk(Codec *x, SippModel *m)
 	if (codec_reading(x))
 	{
 		/* every column needs bytes of its own below: no sizing on trust */
-		model_shape(m);
+		(void) model_shape(m, NULL);
 		if (x->len - x->pos < sizeof(double) * SIPP_NTRI((size_t) m->p))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
@@ -332,15 +336,17 @@ model_sort(SippModel *m)
 
 /*
  * The one check of in and recv.  After it no function that reads a model can
- * run into anything worse than an infinite result.
+ * run into anything worse than an infinite result.  False: the error went to
+ * escontext.
  */
-void
-model_settle(SippModel *m)
+bool
+model_settle(SippModel *m, Node *escontext)
 {
 	int			p = m->p;
 	int			q = m->q;
 
-	terms_check(m->frame->nterm, m->frame->term);
+	if (!terms_check(m->frame->nterm, m->frame->term, escontext))
+		return false;
 	for (int i = 0; i < q; i++)
 	{
 		if (i == 0 ? m->zcol[i] != 0 : (m->zcol[i] < 1 || m->zcol[i] >= p))
@@ -372,9 +378,7 @@ model_settle(SippModel *m)
 				if (row[j] != 0)
 					model_bad("An aliased coefficient has a variance.");
 		}
-		if (isnan(m->df[k]))
-			m->df[k] = NAN;		/* one spelling: equal values have equal bytes */
-		else if (!(m->df[k] > 0))
+		if (!isnan(m->df[k]) && !(m->df[k] > 0))
 			model_bad("Degrees of freedom are not positive.");
 	}
 	if (m->aliased[0])
@@ -408,19 +412,16 @@ model_settle(SippModel *m)
 		model_bad("The number of columns constant within schools is not valid.");
 
 	{
-		double	   *limit[] = {&m->var_lo, &m->var_hi, &m->icc_lo, &m->icc_hi};
+		double		limit[] = {m->var_lo, m->var_hi, m->icc_lo, m->icc_hi};
 
 		for (int i = 0; i < (int) lengthof(limit); i++)
-		{
-			if (isnan(*limit[i]))
-				*limit[i] = NAN;
-			else if (!(*limit[i] >= 0))
+			if (!isnan(limit[i]) && !(limit[i] >= 0))
 				model_bad("A limit of an interval is negative.");
-		}
 	}
 	if (m->notice != NULL && pg_mbstrlen(m->notice) > MODEL_MAX_NOTICE)
 		model_bad("The notice is longer than %d characters.", MODEL_MAX_NOTICE);
 	model_sort(m);
+	return true;
 }
 
 /*

@@ -31,10 +31,10 @@ get_int(const JsonIn *in, const char *field, int max)
 	int64		v = json_get_count(in, field);
 
 	if (v > max)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("invalid input for type %s", in->type),
-				 errdetail("Field \"%s\" must be at most %d.", field, max)));
+	{
+		json_fail(in, field, psprintf("at most %d", max));
+		return 0;
+	}
 	return (int) v;
 }
 
@@ -54,35 +54,34 @@ get_floats(const JsonIn *in, const char *field, size_t n, double *out)
 Datum
 sipp_model_in(PG_FUNCTION_ARGS)
 {
-	JsonIn		in;
+	JsonIn		in = {"sipp.model", fcinfo->context, NULL};
 	SippModel  *m = palloc0(sizeof(SippModel));
 	char	   *method;
 	double	   *v;
 	double		pair[2];
 
-	in.type = "sipp.model";
-	in.object = json_parse(in.type, PG_GETARG_CSTRING(0));
+	json_parse(&in, PG_GETARG_CSTRING(0), NULL);
 	if (json_get_count(&in, "version") != MODEL_VERSION)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("unknown version of type sipp.model"),
-				 errhint("It was written by another release of sipp.")));
+		SIPP_BAD_INPUT(in.escontext,
+					   (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+						errmsg("unknown version of type sipp.model"),
+						errhint("It was written by another release of sipp.")));
 	method = json_get_string(&in, "method");
-	if (method == NULL || (strcmp(method, "reml") != 0 && strcmp(method, "ml") != 0))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("invalid input for type sipp.model"),
-				 errdetail("Field \"method\" must be \"reml\" or \"ml\".")));
-	m->reml = strcmp(method, "reml") == 0;
+	m->reml = method != NULL && strcmp(method, "reml") == 0;
+	if (!m->reml && (method == NULL || strcmp(method, "ml") != 0))
+		json_fail(&in, "method", "\"reml\" or \"ml\"");
 	m->singular = json_get_bool(&in, "singular");
 
 	m->frame = palloc0(sizeof(SippFrame));
 	m->frame->weighted = json_get_bool(&in, "weighted");
 	m->frame->term = json_get_terms(&in, "terms", &m->frame->nterm);
-	model_shape(m);
+	if (json_failed(&in) || !model_shape(m, in.escontext))
+		PG_RETURN_NULL();
 
 	/* the longest array first: the others are sized by what the text holds */
 	v = json_get_floats(&in, "covariance", SIPP_NTRI((size_t) m->p));
+	if (json_failed(&in))
+		PG_RETURN_NULL();
 	model_allocate(m);
 	for (int k = 0; k < m->p; k++)
 		for (int j = 0; j <= k; j++)
@@ -109,10 +108,7 @@ sipp_model_in(PG_FUNCTION_ARGS)
 
 	m->q = get_int(&in, "random_terms", LMM_MAX_RANDOM);
 	if (m->q < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("invalid input for type sipp.model"),
-				 errdetail("Field \"random_terms\" must be at least 1.")));
+		json_fail(&in, "random_terms", "at least 1");
 	v = json_get_floats(&in, "random", m->q);
 	for (int i = 0; i < m->q; i++)
 		m->zcol[i] = v[i] >= 0 && v[i] < m->p && v[i] == floor(v[i]) ? (int) v[i] : -1;
@@ -134,7 +130,8 @@ sipp_model_in(PG_FUNCTION_ARGS)
 	m->optima = get_int(&in, "optima", PG_INT32_MAX);
 	m->notice = json_get_string(&in, "notice");
 
-	model_settle(m);
+	if (json_failed(&in) || !model_settle(m, in.escontext))
+		PG_RETURN_NULL();
 	PG_RETURN_POINTER(model_pack(m));
 }
 
@@ -226,7 +223,7 @@ sipp_model_recv(PG_FUNCTION_ARGS)
 	SippModel  *m = model_receive(buf->data + buf->cursor, buf->len - buf->cursor);
 
 	buf->cursor = buf->len;
-	model_settle(m);
+	(void) model_settle(m, NULL);
 	PG_RETURN_POINTER(model_pack(m));
 }
 

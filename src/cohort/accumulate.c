@@ -136,7 +136,7 @@ make_call(FunctionCallInfo fcinfo, bool weighted)
 				ARG_IS_NUMBER(arg->kind) ? SIPP_NUMBER : SIPP_TEXT;
 		}
 	}
-	terms_check(call->nterm, call->term);
+	(void) terms_check(call->nterm, call->term, NULL);
 	MemoryContextSwitchTo(old);
 	return call;
 }

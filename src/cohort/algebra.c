@@ -12,6 +12,27 @@
 #include "cohort/algebra.h"
 
 /*
+ * Is there room for the columns of these terms?  False: there is not, and the
+ * error went to escontext.
+ */
+bool
+terms_fit(int nterm, const SippTerm *terms, Node *escontext)
+{
+	int			n = 1;
+
+	for (int i = 0; i < nterm; i++)
+		n += terms[i].kind == SIPP_NUMBER ? 1 : terms[i].nlevel;
+	if (n > SIPP_MAX_COLUMNS)
+		SIPP_BAD_INPUT(escontext,
+					   (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("a cohort cannot have more than %d numbers and factor levels together",
+							   SIPP_MAX_COLUMNS),
+						errdetail("This one would have %d.", n),
+						errhint("Group rare levels of the factors, or leave a covariate out.")));
+	return n <= SIPP_MAX_COLUMNS;
+}
+
+/*
  * A cohort of no rows with these terms and dictionaries (which are shared, not
  * copied: strings are never modified), and its arrays.
  */
@@ -21,6 +42,7 @@ cohort_make(int nterm, const SippTerm *terms, bool weighted)
 	Cohort	   *c = palloc0(sizeof(Cohort));
 	size_t		need;
 
+	(void) terms_fit(nterm, terms, NULL);
 	c->weighted = weighted;
 	c->nterm = nterm;
 	c->term = palloc(sizeof(SippTerm) * Max(nterm, 1));
@@ -43,13 +65,6 @@ cohort_make(int nterm, const SippTerm *terms, bool weighted)
 			c->nnum += t->kind == SIPP_SHARES ? t->nlevel : 1;
 		}
 	}
-	if (c->nnum + c->nlevel > SIPP_MAX_COLUMNS)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("a cohort cannot have more than %d numbers and factor levels together",
-						SIPP_MAX_COLUMNS),
-				 errdetail("This one would have %d.", c->nnum + c->nlevel),
-				 errhint("Group rare levels of the factors, or leave a covariate out.")));
 	c->maxlevel = c->nlevel;
 
 	need = c->nnum + SIPP_NTRI(c->nnum) + c->nlevel + (size_t) c->nlevel * c->nnum;

@@ -14,11 +14,11 @@ extern void cohort_tidy(Cohort *c);
 extern size_t cohort_ncell(const Cohort *c);
 
 /* check.c */
-extern void terms_check(int nterm, const SippTerm *terms);
+extern bool terms_check(int nterm, const SippTerm *terms, Node *escontext);
 extern void cohort_settle(Cohort *c);
 extern char *cohort_settle_rest(Cohort *c, const Cohort *a);
 extern char *cohort_flaw(const Cohort *c);
-pg_noreturn extern void cohort_invalid(const char *detail);
+extern void cohort_invalid(const char *detail, Node *escontext);
 
 /* terms.c */
 extern int	level_compare(const SippTerm *a, int i, const SippTerm *b, int j);

@@ -27,60 +27,68 @@
 
 /* The error of a value that no pupils can have produced. */
 void
-cohort_invalid(const char *detail)
+cohort_invalid(const char *detail, Node *escontext)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid value of type sipp.cohort"),
-			 errdetail("%s", detail)));
+	SIPP_BAD_INPUT(escontext,
+				   (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("invalid value of type sipp.cohort"),
+					errdetail("%s", detail)));
 }
 
 /* A name or level: not too long, and for names not empty. */
 static void
-check_name(const char *what, const char *s, bool empty_ok)
+check_name(const char *what, const char *s, bool empty_ok, Node *escontext)
 {
 	if (*s == '\0' && !empty_ok)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must not be empty", what)));
-	if (pg_mbstrlen(s) > SIPP_MAX_NAME)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("%s is longer than %d characters", what, SIPP_MAX_NAME),
-				 errdetail("It starts with \"%s\".", pnstrdup(s, pg_mbcliplen(s, (int) strlen(s), 60))),
-				 errhint("Shorten it before it enters the cohort, as in left(x, %d).",
-						 SIPP_MAX_NAME)));
+		SIPP_BAD_INPUT(escontext,
+					   (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("%s must not be empty", what)));
+	/* no fewer bytes than characters */
+	if (strlen(s) > SIPP_MAX_NAME && pg_mbstrlen(s) > SIPP_MAX_NAME)
+		SIPP_BAD_INPUT(escontext,
+					   (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("%s is longer than %d characters", what, SIPP_MAX_NAME),
+						errdetail("It starts with \"%s\".",
+								  pnstrdup(s, pg_mbcliplen(s, (int) strlen(s), 60))),
+						errhint("Shorten it before it enters the cohort, as in left(x, %d).",
+								SIPP_MAX_NAME)));
 }
 
-/* Names and dictionaries: present, short enough, distinct. */
-void
-terms_check(int nterm, const SippTerm *terms)
+/*
+ * Names and dictionaries: present, short enough, distinct.  False: they are not,
+ * and the error went to escontext.
+ */
+bool
+terms_check(int nterm, const SippTerm *terms, Node *escontext)
 {
-	for (int i = 0; i < nterm; i++)
+	for (int i = 0; i < nterm && !SOFT_ERROR_OCCURRED(escontext); i++)
 	{
 		SippTerm	t = terms[i];
 
-		check_name("the name of a term", t.name, false);
+		check_name("the name of a term", t.name, false, escontext);
 		if (t.kind == SIPP_SHARES ? !t.context : t.kind != SIPP_NUMBER && t.context)
-			cohort_invalid(psprintf("Term \"%s\" is a factor and context, or shares and not context.", t.name));
+			cohort_invalid(psprintf("Term \"%s\" is a factor and context, or shares and not context.",
+									t.name), escontext);
 		for (int j = 0; j < i; j++)
 			if (strcmp(t.name, terms[j].name) == 0)
-				ereport(ERROR,
-						(errcode(ERRCODE_DUPLICATE_COLUMN),
-						 errmsg("two covariates have the name \"%s\"", t.name),
-						 errhint("Give each its own name with sipp.rename; columns of one name from two tables "
-								 "are told apart in a subquery with OFFSET 0 that renames one.")));
+				SIPP_BAD_INPUT(escontext,
+							   (errcode(ERRCODE_DUPLICATE_COLUMN),
+								errmsg("two covariates have the name \"%s\"", t.name),
+								errhint("Give each its own name with sipp.rename; columns of one name from two tables "
+										"are told apart in a subquery with OFFSET 0 that renames one.")));
 		if (t.reference)
-			check_name("a level", t.reference, true);
+			check_name("a level", t.reference, true, escontext);
 		for (int l = 0; l < t.nlevel; l++)
 		{
-			check_name("a level", t.label[l], true);
+			check_name("a level", t.label[l], true, escontext);
 			if (!isfinite(t.rank[l]))
-				cohort_invalid(psprintf("The rank of level \"%s\" is not finite.", t.label[l]));
+				cohort_invalid(psprintf("The rank of level \"%s\" is not finite.", t.label[l]),
+							   escontext);
 		}
 		if (term_repeats(&t) != NULL)
-			cohort_invalid(psprintf("Term \"%s\" has a level twice.", t.name));
+			cohort_invalid(psprintf("Term \"%s\" has a level twice.", t.name), escontext);
 	}
+	return !SOFT_ERROR_OCCURRED(escontext);
 }
 
 /*
@@ -305,13 +313,18 @@ cohort_flaw(const Cohort *c)
 }
 
 /* The check of in and recv; brings dictionaries into canonical order. */
-void
-cohort_check(Cohort *c)
+bool
+cohort_check(Cohort *c, Node *escontext)
 {
 	const char *flaw;
 
-	terms_check(c->nterm, c->term);
+	if (!terms_check(c->nterm, c->term, escontext))
+		return false;
 	if ((flaw = cohort_flaw(c)) != NULL)
-		cohort_invalid(flaw);
+	{
+		cohort_invalid(flaw, escontext);
+		return false;
+	}
 	cohort_tidy(c);
+	return true;
 }

@@ -4,6 +4,8 @@
  */
 #include "sipp.h"
 
+#include <math.h>
+
 #include "mb/pg_wchar.h"
 #include "port/pg_bswap.h"
 
@@ -176,8 +178,8 @@ codec_f64s(Codec *x, double *v, size_t n)
 		enlargeStringInfo(x->buf, (int) Min(n * sizeof(bits), (size_t) PG_INT32_MAX));
 		for (size_t i = 0; i < n; i++)
 		{
-			/* zero has one spelling, so that equal values have equal bytes */
-			double		d = v[i] == 0.0 ? 0.0 : v[i];
+			/* zero and NaN have one spelling, so that equal values have equal bytes */
+			double		d = v[i] == 0.0 ? 0.0 : isnan(v[i]) ? NAN : v[i];
 
 			memcpy(&bits, &d, sizeof(bits));
 			bits = pg_hton64(bits);

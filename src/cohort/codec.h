@@ -64,14 +64,24 @@ extern void json_float(StringInfo s, double v); /* "NaN" etc. as JSON strings */
 extern void json_floats(StringInfo s, const double *v, size_t n);
 extern void json_terms(StringInfo s, int nterm, const SippTerm *term);
 
-/* JSON text in, by way of jsonb; each names the field in its error */
+/*
+ * JSON text in, by way of jsonb; each names the field in its error.  Once an
+ * error has been noted in escontext, no field is there any more, and what is
+ * returned is as good as any value of its shape: 0, NULL, no terms, n zeros.  So
+ * a reader asks only now and then, and before it trusts what it has read,
+ * whether json_failed().
+ */
 typedef struct JsonIn
 {
 	const char *type;
+	Node	   *escontext;		/* SIPP_BAD_INPUT's */
 	JsonbContainer *object;
 } JsonIn;
 
-extern JsonbContainer *json_parse(const char *type, const char *str);	/* must be an object */
+#define json_failed(in) SOFT_ERROR_OCCURRED((in)->escontext)
+
+extern void json_parse(JsonIn *in, char *str, const char *hint);	/* must be an object */
+extern void json_fail(const JsonIn *in, const char *field, const char *what);	/* "must be %s" */
 extern bool json_has(const JsonIn *in, const char *field);
 extern double json_get_float(const JsonIn *in, const char *field);
 extern int64 json_get_count(const JsonIn *in, const char *field);

@@ -86,10 +86,13 @@ extern struct varlena *cohort_pack(Cohort *c);	/* canonicalises; checks overflow
 extern Cohort *cohort_getarg(Datum d);	/* detoast and unpack */
 
 /* check.c */
-extern void cohort_check(Cohort *c);	/* the one check of in and recv */
+
+/* the one check of in and recv; false: the error went to escontext (SIPP_BAD_INPUT) */
+extern bool cohort_check(Cohort *c, Node *escontext);
 
 /* algebra.c */
 extern Cohort *cohort_make(int nterm, const SippTerm *terms, bool weighted);
+extern bool terms_fit(int nterm, const SippTerm *terms, Node *escontext);	/* SIPP_MAX_COLUMNS */
 extern int	cohort_find_term(const Cohort *c, const char *name);	/* -1 if absent */
 extern int	term_find_level(const SippTerm *t, const char *label);	/* -1 if absent */
 extern int	term_reference(const SippTerm *t);	/* index of the reference level, -1 if

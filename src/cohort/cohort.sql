@@ -32,23 +32,23 @@ COMMENT ON FUNCTION sipp.cohort_send(sipp.cohort) IS 'Binary output of sipp.coho
 -- comparison on canonical bytes
 
 CREATE FUNCTION sipp.cohort_eq(sipp.cohort, sipp.cohort) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'sipp_bytes_eq' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'sipp_cohort_eq' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 CREATE FUNCTION sipp.cohort_ne(sipp.cohort, sipp.cohort) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'sipp_bytes_ne' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'sipp_cohort_ne' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 CREATE FUNCTION sipp.cohort_lt(sipp.cohort, sipp.cohort) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'sipp_bytes_lt' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'sipp_cohort_lt' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 CREATE FUNCTION sipp.cohort_le(sipp.cohort, sipp.cohort) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'sipp_bytes_le' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'sipp_cohort_le' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 CREATE FUNCTION sipp.cohort_gt(sipp.cohort, sipp.cohort) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'sipp_bytes_gt' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'sipp_cohort_gt' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 CREATE FUNCTION sipp.cohort_ge(sipp.cohort, sipp.cohort) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'sipp_bytes_ge' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'sipp_cohort_ge' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 CREATE FUNCTION sipp.cohort_cmp(sipp.cohort, sipp.cohort) RETURNS integer
-	AS 'MODULE_PATHNAME', 'sipp_bytes_cmp' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'sipp_cohort_cmp' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 CREATE FUNCTION sipp.cohort_hash(sipp.cohort) RETURNS integer
-	AS 'MODULE_PATHNAME', 'sipp_bytes_hash' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'sipp_cohort_hash' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 CREATE FUNCTION sipp.cohort_hash_extended(sipp.cohort, bigint) RETURNS bigint
-	AS 'MODULE_PATHNAME', 'sipp_bytes_hash_extended' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'sipp_cohort_hash_extended' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
 COMMENT ON FUNCTION sipp.cohort_eq(sipp.cohort, sipp.cohort) IS 'The same canonical bytes; figures of two computations in different row order may differ in the last bits';
 COMMENT ON FUNCTION sipp.cohort_ne(sipp.cohort, sipp.cohort) IS 'Different canonical bytes';

@@ -1,7 +1,7 @@
 /*
  * functions.c
  *		What SQL can ask of a cohort: its size and contents, smaller and other
- *		models from the same evidence, taking one out of another, comparison.
+ *		models from the same evidence, taking one out of another.
  */
 #include "sipp.h"
 
@@ -9,7 +9,6 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
 #include "executor/executor.h"
 #include "funcapi.h"
 #include "utils/array.h"
@@ -271,7 +270,7 @@ sipp_cohort_with_context(PG_FUNCTION_ARGS)
 			t->rank = from->rank;
 		}
 	}
-	terms_check(c->nterm + n, terms);
+	(void) terms_check(c->nterm + n, terms, NULL);
 
 	/*
 	 * The new columns are constant: zero cross-products and level sums, which
@@ -328,7 +327,7 @@ sipp_cohort_rename(PG_FUNCTION_ARGS)
 						   terms_to_string(c->nterm, c->term), n)));
 	for (int i = 0; i < n; i++)
 		c->term[i].name = name[i];
-	terms_check(c->nterm, c->term);
+	(void) terms_check(c->nterm, c->term, NULL);
 	PG_RETURN_POINTER(cohort_pack(c));
 }
 
@@ -351,7 +350,7 @@ sipp_cohort_relevel(PG_FUNCTION_ARGS)
 				 errmsg("%s: term \"%s\" is a number and has no levels", func, name),
 				 errhint("Make it a factor when the cohort is made: sipp.factor(%s).", name)));
 	t->reference = text_to_cstring(PG_GETARG_TEXT_PP(2));
-	terms_check(c->nterm, c->term);
+	(void) terms_check(c->nterm, c->term, NULL);
 	PG_RETURN_POINTER(cohort_pack(c));
 }
 
@@ -376,66 +375,4 @@ sipp_factor(PG_FUNCTION_ARGS)
 		fcinfo->flinfo->fn_extra = out;
 	}
 	PG_RETURN_TEXT_P(cstring_to_text(OutputFunctionCall(out, PG_GETARG_DATUM(0))));
-}
-
-/* Order of canonical bytes. */
-static int
-compare_bytes(FunctionCallInfo fcinfo)
-{
-	struct varlena *a = PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(0));
-	struct varlena *b = PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(1));
-	size_t		la = VARSIZE_ANY_EXHDR(a);
-	size_t		lb = VARSIZE_ANY_EXHDR(b);
-	int			cmp = memcmp(VARDATA_ANY(a), VARDATA_ANY(b), Min(la, lb));
-
-	if (cmp == 0 && la != lb)
-		cmp = la < lb ? -1 : 1;
-	PG_FREE_IF_COPY(a, 0);
-	PG_FREE_IF_COPY(b, 1);
-	return cmp;
-}
-
-PG_FUNCTION_INFO_V1(sipp_bytes_cmp);
-Datum
-sipp_bytes_cmp(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_INT32(compare_bytes(fcinfo));
-}
-
-#define BYTES_OPERATOR(name, op) \
-	PG_FUNCTION_INFO_V1(sipp_bytes_##name); \
-	Datum \
-	sipp_bytes_##name(PG_FUNCTION_ARGS) \
-	{ \
-		PG_RETURN_BOOL(compare_bytes(fcinfo) op 0); \
-	}
-
-BYTES_OPERATOR(eq, ==)
-BYTES_OPERATOR(ne, !=)
-BYTES_OPERATOR(lt, <)
-BYTES_OPERATOR(le, <=)
-BYTES_OPERATOR(gt, >)
-BYTES_OPERATOR(ge, >=)
-
-PG_FUNCTION_INFO_V1(sipp_bytes_hash);
-Datum
-sipp_bytes_hash(PG_FUNCTION_ARGS)
-{
-	struct varlena *a = PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(0));
-	Datum		h = hash_any((unsigned char *) VARDATA_ANY(a), (int) VARSIZE_ANY_EXHDR(a));
-
-	PG_FREE_IF_COPY(a, 0);
-	return h;
-}
-
-PG_FUNCTION_INFO_V1(sipp_bytes_hash_extended);
-Datum
-sipp_bytes_hash_extended(PG_FUNCTION_ARGS)
-{
-	struct varlena *a = PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(0));
-	Datum		h = hash_any_extended((unsigned char *) VARDATA_ANY(a),
-									  (int) VARSIZE_ANY_EXHDR(a), PG_GETARG_INT64(1));
-
-	PG_FREE_IF_COPY(a, 0);
-	return h;
 }

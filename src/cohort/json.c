@@ -90,53 +90,45 @@ json_terms(StringInfo s, int nterm, const SippTerm *term)
 }
 
 /* The error of a field that is missing or of the wrong kind. */
-pg_noreturn static void
+void
 json_fail(const JsonIn *in, const char *field, const char *what)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-			 errmsg("invalid input for type %s", in->type),
-			 errdetail("Field \"%s\" must be %s.", field, what)));
+	SIPP_BAD_INPUT(in->escontext,
+				   (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+					errmsg("invalid input for type %s", in->type),
+					errdetail("Field \"%s\" must be %s.", field, what)));
 }
 
 /*
  * Parse the text of a value.  sipp.cohort(some_text) is parsed by the server as
  * a cast, so that text which is no JSON object at all is most likely an analyst
- * calling the aggregate with a text column; say what to write instead.
+ * calling the function of that name; the hint says what to write instead.
  */
-JsonbContainer *
-json_parse(const char *type, const char *str)
+void
+json_parse(JsonIn *in, char *str, const char *hint)
 {
-	const char *p = str;
-	Jsonb	   *jb;
+	Datum		d;
 
-	while (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r')
-		p++;
-	if (*p != '{')
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("invalid input syntax for type %s: \"%s\"", type, str),
-				 errdetail("The text form of %s is a JSON object.", type),
-				 strcmp(type, "sipp.cohort") == 0 ?
-				 errhint("sipp.cohort(x) of a text column is a cast, not the aggregate: "
-						 "the outcome comes first and is a number or boolean, as in "
-						 "sipp.cohort(outcome::float8, x).") : 0));
-	jb = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(str)));
-	if (!JB_ROOT_IS_OBJECT(jb))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("invalid input syntax for type %s", type),
-				 errdetail("The text form of %s is a JSON object.", type)));
-	return &jb->root;
+	/* what begins so is an object, or malformed */
+	if (str[strspn(str, " \t\n\r")] != '{')
+		SIPP_BAD_INPUT(in->escontext,
+					   (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+						errmsg("invalid input syntax for type %s: \"%s\"", in->type, str),
+						errdetail("The text form of %s is a JSON object.", in->type),
+						hint != NULL ? errhint("%s", hint) : 0));
+	else if (DirectInputFunctionCallSafe(jsonb_in, str, InvalidOid, -1, in->escontext, &d))
+		in->object = &DatumGetJsonbP(d)->root;
 }
 
-/* The value of a field, NULL where absent or null. */
+/* The value of a field, NULL where absent or null, or after an error. */
 static JsonbValue *
 json_field(const JsonIn *in, const char *field)
 {
-	JsonbValue *v = getKeyJsonValueFromContainer(in->object, field,
-												 (int) strlen(field), NULL);
+	JsonbValue *v;
 
+	if (json_failed(in))
+		return NULL;
+	v = getKeyJsonValueFromContainer(in->object, field, (int) strlen(field), NULL);
 	return v != NULL && v->type == jbvNull ? NULL : v;
 }
 
@@ -180,7 +172,7 @@ json_number(const JsonbValue *v, double *out)
 double
 json_get_float(const JsonIn *in, const char *field)
 {
-	double		d;
+	double		d = 0;
 
 	if (!json_number(json_field(in, field), &d))
 		json_fail(in, field, "a number");
@@ -193,7 +185,10 @@ json_get_count(const JsonIn *in, const char *field)
 	double		d = json_get_float(in, field);
 
 	if (!(d >= 0 && d <= (double) SIPP_MAX_ROWS) || d != floor(d))
+	{
 		json_fail(in, field, "a count");
+		return 0;
+	}
 	return (int64) d;
 }
 
@@ -206,7 +201,7 @@ json_get_bool(const JsonIn *in, const char *field)
 		return false;
 	if (v->type != jbvBool)
 		json_fail(in, field, "true or false");
-	return v->val.boolean;
+	return v->type == jbvBool && v->val.boolean;
 }
 
 char *
@@ -217,35 +212,38 @@ json_get_string(const JsonIn *in, const char *field)
 	if (v == NULL)
 		return NULL;
 	if (v->type != jbvString)
+	{
 		json_fail(in, field, "a string");
+		return NULL;
+	}
 	return pnstrdup(v->val.string.val, v->val.string.len);
 }
 
-/* The elements of an array field, at most max. */
+/* The elements of an array field, at most max; none after an error. */
 JsonbValue *
 json_get_array(const JsonIn *in, const char *field, size_t max, size_t *n)
 {
 	JsonbValue *v = json_field(in, field);
 	JsonbValue *out;
 	JsonbIterator *it;
-	JsonbIteratorToken tok;
-	size_t		i = 0;
 
+	*n = 0;
 	if (v == NULL || v->type != jbvBinary || !JsonContainerIsArray(v->val.binary.data))
+	{
 		json_fail(in, field, "an array");
-	*n = JsonContainerSize(v->val.binary.data);
-	if (*n > max)
+		return NULL;
+	}
+	if (JsonContainerSize(v->val.binary.data) > max)
+	{
 		json_fail(in, field, psprintf("an array of at most %zu elements", max));
+		return NULL;
+	}
+	*n = JsonContainerSize(v->val.binary.data);
 	out = palloc(sizeof(JsonbValue) * Max(*n, 1));
 	it = JsonbIteratorInit(v->val.binary.data);
 	(void) JsonbIteratorNext(&it, &out[0], true);	/* the array itself */
-	while (i < *n)
-	{
-		tok = JsonbIteratorNext(&it, &out[i], true);
-		if (tok != WJB_ELEM)
-			json_fail(in, field, "an array");
-		i++;
-	}
+	for (size_t i = 0; i < *n; i++)
+		(void) JsonbIteratorNext(&it, &out[i], true);
 	return out;
 }
 
@@ -254,16 +252,59 @@ json_get_floats(const JsonIn *in, const char *field, size_t n)
 {
 	size_t		len;
 	JsonbValue *v = json_get_array(in, field, n, &len);
-	double	   *out = palloc(sizeof(double) * Max(n, 1));
+	double	   *out = palloc0(sizeof(double) * Max(n, 1));
 
 	if (len != n)
 		json_fail(in, field, psprintf("an array of %zu numbers", n));
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && !json_failed(in); i++)
 		if (!json_number(&v[i], &out[i]))
 			json_fail(in, field, "an array of numbers");
 	return out;
 }
 
+/* One term of an array of them. */
+static void
+get_term(const JsonIn *in, SippTerm *t)
+{
+	char	   *kind;
+	size_t		n;
+	JsonbValue *level;
+
+	t->name = json_get_string(in, "name");
+	if (t->name == NULL)
+		json_fail(in, "name", "a string");
+	kind = json_get_string(in, "kind");
+	for (t->kind = SIPP_NUMBER; t->kind <= SIPP_SHARES; t->kind++)
+		if (kind != NULL && strcmp(kind, kind_name(t->kind)) == 0)
+			break;
+	if (t->kind > SIPP_SHARES)
+	{
+		json_fail(in, "kind", "\"number\", \"text\", \"enum\" or \"shares\"");
+		t->kind = SIPP_NUMBER;
+	}
+	t->context = json_get_bool(in, "context");
+	if (t->kind == SIPP_NUMBER)
+		return;
+	level = json_get_array(in, "levels", SIPP_MAX_LEVELS, &n);
+	t->reference = json_get_string(in, "reference");
+	t->label = palloc(sizeof(char *) * Max(n, 1));
+	for (size_t k = 0; k < n; k++)
+	{
+		if (level[k].type != jbvString)
+		{
+			json_fail(in, "levels", "an array of strings");
+			return;
+		}
+		t->label[k] = pnstrdup(level[k].val.string.val, level[k].val.string.len);
+	}
+	t->nlevel = (int) n;
+	if (t->kind != SIPP_TEXT)
+		t->rank = json_get_floats(in, "ranks", n);
+	else
+		t->rank = palloc0(sizeof(double) * Max(n, 1));
+}
+
+/* An array of terms; none after an error. */
 SippTerm *
 json_get_terms(const JsonIn *in, const char *field, int *nterm)
 {
@@ -271,46 +312,18 @@ json_get_terms(const JsonIn *in, const char *field, int *nterm)
 	JsonbValue *v = json_get_array(in, field, SIPP_MAX_TERMS, &n);
 	SippTerm   *terms = palloc0(sizeof(SippTerm) * Max(n, 1));
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && !json_failed(in); i++)
 	{
-		SippTerm   *t = &terms[i];
-		JsonIn		sub = {in->type, NULL};
-		char	   *kind;
+		JsonIn		sub = {in->type, in->escontext, NULL};
 
 		if (v[i].type != jbvBinary || !JsonContainerIsObject(v[i].val.binary.data))
-			json_fail(in, field, "an array of objects");
-		sub.object = v[i].val.binary.data;
-
-		t->name = json_get_string(&sub, "name");
-		if (t->name == NULL)
-			json_fail(&sub, "name", "a string");
-		kind = json_get_string(&sub, "kind");
-		for (t->kind = SIPP_NUMBER; t->kind <= SIPP_SHARES; t->kind++)
-			if (kind != NULL && strcmp(kind, kind_name(t->kind)) == 0)
-				break;
-		if (t->kind > SIPP_SHARES)
-			json_fail(&sub, "kind", "\"number\", \"text\", \"enum\" or \"shares\"");
-		t->context = json_get_bool(&sub, "context");
-		if (t->kind != SIPP_NUMBER)
 		{
-			size_t		nl;
-			JsonbValue *l = json_get_array(&sub, "levels", SIPP_MAX_LEVELS, &nl);
-
-			t->reference = json_get_string(&sub, "reference");
-			t->nlevel = (int) nl;
-			t->label = palloc(sizeof(char *) * Max(nl, 1));
-			for (size_t k = 0; k < nl; k++)
-			{
-				if (l[k].type != jbvString)
-					json_fail(&sub, "levels", "an array of strings");
-				t->label[k] = pnstrdup(l[k].val.string.val, l[k].val.string.len);
-			}
-			if (t->kind != SIPP_TEXT)
-				t->rank = json_get_floats(&sub, "ranks", nl);
-			else
-				t->rank = palloc0(sizeof(double) * Max(nl, 1));
+			json_fail(in, field, "an array of objects");
+			break;
 		}
+		sub.object = v[i].val.binary.data;
+		get_term(&sub, &terms[i]);
 	}
-	*nterm = (int) n;
+	*nterm = json_failed(in) ? 0 : (int) n;
 	return terms;
 }

@@ -16,6 +16,7 @@
 #include "utils/memutils.h"
 
 #include "cohort/algebra.h"
+#include "cohort/bytes.h"
 #include "cohort/codec.h"
 #include "cohort/work.h"
 
@@ -273,31 +274,39 @@ cohort_reader_map(CohortReader *r, const SippFrame *f)
 }
 
 /* The error of sums that left the range of float8 though the values were finite. */
-static void
-check_overflow(const double *v, size_t n)
+static bool
+check_overflow(const double *v, size_t n, Node *escontext)
 {
 	for (size_t i = 0; i < n; i++)
 		if (!isfinite(v[i]))
-			ereport(ERROR,
-					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					 errmsg("value out of range: a sum of squares in sipp.cohort overflows"),
-					 errhint("Enter the outcome and covariates in larger units.")));
+		{
+			SIPP_BAD_INPUT(escontext,
+						   (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+							errmsg("value out of range: a sum of squares in sipp.cohort overflows"),
+							errhint("Enter the outcome and covariates in larger units.")));
+			return false;
+		}
+	return true;
 }
 
-/* Canonical bytes of a cohort; brings its dictionaries into canonical order. */
-struct varlena *
-cohort_pack(Cohort *c)
+/*
+ * Canonical bytes of a cohort; brings its dictionaries into canonical order.
+ * NULL: a sum overflows, and the error went to escontext.
+ */
+static struct varlena *
+pack_checked(Cohort *c, Node *escontext)
 {
 	StringInfoData buf;
 	Codec		x;
 
 	cohort_tidy(c);
 	cohort_settle(c);
-	check_overflow(&c->weight, 1);
-	check_overflow(&c->sum_log_w, 1);
-	check_overflow(c->mean, c->nnum);
-	check_overflow(c->cross, SIPP_NTRI(c->nnum));
-	check_overflow(c->level_sum, (size_t) c->nlevel * c->nnum);
+	if (!check_overflow(&c->weight, 1, escontext) ||
+		!check_overflow(&c->sum_log_w, 1, escontext) ||
+		!check_overflow(c->mean, c->nnum, escontext) ||
+		!check_overflow(c->cross, SIPP_NTRI(c->nnum), escontext) ||
+		!check_overflow(c->level_sum, (size_t) c->nlevel * c->nnum, escontext))
+		return NULL;
 
 	initStringInfo(&buf);
 	appendStringInfoSpaces(&buf, VARHDRSZ);
@@ -306,6 +315,33 @@ cohort_pack(Cohort *c)
 	SET_VARSIZE(buf.data, buf.len);
 	return (struct varlena *) buf.data;
 }
+
+struct varlena *
+cohort_pack(Cohort *c)
+{
+	return pack_checked(c, NULL);
+}
+
+/*
+ * Canonical bytes for comparison: a state that an aggregate without our final
+ * function gave away equals the cohort that it prints as.
+ */
+static Bytes
+cohort_bytes(Datum d)
+{
+	Bytes		b = bytes_of_varlena(d);
+	struct varlena *packed;
+
+	if (b.len == 0 || *(const uint8 *) b.data != WORK_FORM)
+		return b;
+	packed = cohort_pack(cohort_getarg(d));
+	b.data = VARDATA(packed);
+	b.len = VARSIZE(packed) - VARHDRSZ;
+	b.copy = packed;
+	return b;
+}
+
+BYTES_FAMILY(sipp_cohort, cohort_bytes)
 
 /* text form out */
 PG_FUNCTION_INFO_V1(sipp_cohort_out);
@@ -365,19 +401,25 @@ PG_FUNCTION_INFO_V1(sipp_cohort_in);
 Datum
 sipp_cohort_in(PG_FUNCTION_ARGS)
 {
-	JsonIn		in = {"sipp.cohort", NULL};
+	JsonIn		in = {"sipp.cohort", fcinfo->context, NULL};
+	struct varlena *datum = NULL;
 	SippTerm   *terms;
 	int			nterm;
 	Cohort	   *c;
 
-	in.object = json_parse(in.type, PG_GETARG_CSTRING(0));
+	json_parse(&in, PG_GETARG_CSTRING(0),
+			   "sipp.cohort(x) of a text column is a cast, not the aggregate: "
+			   "the outcome comes first and is a number or boolean, as in "
+			   "sipp.cohort(outcome::float8, x).");
 	if (json_get_count(&in, "version") != COHORT_VERSION)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("unsupported version of type sipp.cohort"),
-				 errhint("This sipp reads version %d; a newer one may have written the value.",
-						 COHORT_VERSION)));
+		SIPP_BAD_INPUT(in.escontext,
+					   (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+						errmsg("unsupported version of type sipp.cohort"),
+						errhint("This sipp reads version %d; a newer one may have written the value.",
+								COHORT_VERSION)));
 	terms = json_get_terms(&in, "terms", &nterm);
+	if (!terms_fit(nterm, terms, in.escontext) || json_failed(&in))
+		PG_RETURN_NULL();
 	c = cohort_make(nterm, terms, json_has(&in, "weight") || json_has(&in, "sum_log_weight"));
 	c->shapeless = json_get_bool(&in, "shapeless");
 	c->rows = json_get_count(&in, "rows");
@@ -397,10 +439,13 @@ sipp_cohort_in(PG_FUNCTION_ARGS)
 			double	   *rows = json_get_floats(&in, "level_rows", c->nlevel);
 			double	   *weight = c->weighted ? json_get_floats(&in, "level_weight", c->nlevel) : rows;
 
-			for (int l = 0; l < c->nlevel; l++)
+			for (int l = 0; l < c->nlevel && !json_failed(&in); l++)
 			{
 				if (!(rows[l] > 0 && rows[l] <= (double) c->rows) || rows[l] != floor(rows[l]))
-					cohort_invalid("A level's count is out of range.");
+				{
+					cohort_invalid("A level's count is out of range.", in.escontext);
+					break;
+				}
 				c->level_rows[l] = (int64) rows[l];
 				c->level_weight[l] = weight[l];
 			}
@@ -410,7 +455,8 @@ sipp_cohort_in(PG_FUNCTION_ARGS)
 		if (c->nfactor > 1)
 			memcpy(c->cell[0], json_get_floats(&in, "cells", ncell), sizeof(double) * ncell);
 	}
-	cohort_check(c);
+	if (json_failed(&in) || !cohort_check(c, in.escontext))
+		PG_RETURN_NULL();
 
 	/* first levels are derived from here on; they must not have said otherwise */
 	if (c->nfactor > 0 && c->rows > 0)
@@ -423,9 +469,11 @@ sipp_cohort_in(PG_FUNCTION_ARGS)
 		for (size_t i = 0; i < n; i++)
 			if (!(fabs(given[i] - c->level_sum[i]) <= 1e-9 * c->nlevel * sqrt(c->weight) *
 				  sqrt(c->cross[SIPP_TRI(i % c->nnum, i % c->nnum)])))
-				cohort_invalid("The sums of a factor's levels do not add up to zero.");
+				cohort_invalid("The sums of a factor's levels do not add up to zero.", in.escontext);
 	}
-	PG_RETURN_POINTER(cohort_pack(c));
+	if (!json_failed(&in))
+		datum = pack_checked(c, in.escontext);
+	PG_RETURN_POINTER(datum);
 }
 
 /* binary out */
@@ -458,6 +506,6 @@ sipp_cohort_recv(PG_FUNCTION_ARGS)
 	c = cohort_walk(&x, NULL);
 	codec_read_end(&x);
 	buf->cursor = buf->len;
-	cohort_check(c);
+	(void) cohort_check(c, NULL);
 	PG_RETURN_POINTER(cohort_pack(c));
 }

@@ -28,6 +28,87 @@ COMMENT ON FUNCTION sipp.school_in(cstring) IS 'Input of sipp.school: JSON as wr
 COMMENT ON FUNCTION sipp.school_out(sipp.school) IS 'Output of sipp.school: JSON with shortest-exact numbers';
 COMMENT ON FUNCTION sipp.school_recv(internal) IS 'Binary input of sipp.school';
 COMMENT ON FUNCTION sipp.school_send(sipp.school) IS 'Binary output of sipp.school, in network byte order';
+
+-- comparison on canonical bytes
+
+CREATE FUNCTION sipp.school_eq(sipp.school, sipp.school) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'sipp_bytes_eq' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.school_ne(sipp.school, sipp.school) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'sipp_bytes_ne' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.school_lt(sipp.school, sipp.school) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'sipp_bytes_lt' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.school_le(sipp.school, sipp.school) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'sipp_bytes_le' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.school_gt(sipp.school, sipp.school) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'sipp_bytes_gt' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.school_ge(sipp.school, sipp.school) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'sipp_bytes_ge' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.school_cmp(sipp.school, sipp.school) RETURNS integer
+	AS 'MODULE_PATHNAME', 'sipp_bytes_cmp' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.school_hash(sipp.school) RETURNS integer
+	AS 'MODULE_PATHNAME', 'sipp_bytes_hash' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.school_hash_extended(sipp.school, bigint) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'sipp_bytes_hash_extended' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION sipp.school_eq(sipp.school, sipp.school) IS 'The same canonical bytes: the same school in every field';
+COMMENT ON FUNCTION sipp.school_ne(sipp.school, sipp.school) IS 'Different canonical bytes';
+COMMENT ON FUNCTION sipp.school_lt(sipp.school, sipp.school) IS 'Order of canonical bytes, without a meaning of its own';
+COMMENT ON FUNCTION sipp.school_le(sipp.school, sipp.school) IS 'Order of canonical bytes, without a meaning of its own';
+COMMENT ON FUNCTION sipp.school_gt(sipp.school, sipp.school) IS 'Order of canonical bytes, without a meaning of its own';
+COMMENT ON FUNCTION sipp.school_ge(sipp.school, sipp.school) IS 'Order of canonical bytes, without a meaning of its own';
+COMMENT ON FUNCTION sipp.school_cmp(sipp.school, sipp.school) IS 'Btree support: order of canonical bytes';
+COMMENT ON FUNCTION sipp.school_hash(sipp.school) IS 'Hash support';
+COMMENT ON FUNCTION sipp.school_hash_extended(sipp.school, bigint) IS 'Hash support, seeded';
+
+CREATE OPERATOR sipp.= (
+	LEFTARG = sipp.school, RIGHTARG = sipp.school, FUNCTION = sipp.school_eq,
+	COMMUTATOR = OPERATOR(sipp.=), NEGATOR = OPERATOR(sipp.<>),
+	RESTRICT = eqsel, JOIN = eqjoinsel, HASHES, MERGES
+);
+CREATE OPERATOR sipp.<> (
+	LEFTARG = sipp.school, RIGHTARG = sipp.school, FUNCTION = sipp.school_ne,
+	COMMUTATOR = OPERATOR(sipp.<>), NEGATOR = OPERATOR(sipp.=),
+	RESTRICT = neqsel, JOIN = neqjoinsel
+);
+CREATE OPERATOR sipp.< (
+	LEFTARG = sipp.school, RIGHTARG = sipp.school, FUNCTION = sipp.school_lt,
+	COMMUTATOR = OPERATOR(sipp.>), NEGATOR = OPERATOR(sipp.>=),
+	RESTRICT = scalarltsel, JOIN = scalarltjoinsel
+);
+CREATE OPERATOR sipp.<= (
+	LEFTARG = sipp.school, RIGHTARG = sipp.school, FUNCTION = sipp.school_le,
+	COMMUTATOR = OPERATOR(sipp.>=), NEGATOR = OPERATOR(sipp.>),
+	RESTRICT = scalarlesel, JOIN = scalarlejoinsel
+);
+CREATE OPERATOR sipp.> (
+	LEFTARG = sipp.school, RIGHTARG = sipp.school, FUNCTION = sipp.school_gt,
+	COMMUTATOR = OPERATOR(sipp.<), NEGATOR = OPERATOR(sipp.<=),
+	RESTRICT = scalargtsel, JOIN = scalargtjoinsel
+);
+CREATE OPERATOR sipp.>= (
+	LEFTARG = sipp.school, RIGHTARG = sipp.school, FUNCTION = sipp.school_ge,
+	COMMUTATOR = OPERATOR(sipp.<=), NEGATOR = OPERATOR(sipp.<),
+	RESTRICT = scalargesel, JOIN = scalargejoinsel
+);
+COMMENT ON OPERATOR sipp.= (sipp.school, sipp.school) IS 'the same canonical bytes';
+COMMENT ON OPERATOR sipp.<> (sipp.school, sipp.school) IS 'different canonical bytes';
+COMMENT ON OPERATOR sipp.< (sipp.school, sipp.school) IS 'order of canonical bytes';
+COMMENT ON OPERATOR sipp.<= (sipp.school, sipp.school) IS 'order of canonical bytes';
+COMMENT ON OPERATOR sipp.> (sipp.school, sipp.school) IS 'order of canonical bytes';
+COMMENT ON OPERATOR sipp.>= (sipp.school, sipp.school) IS 'order of canonical bytes';
+
+CREATE OPERATOR CLASS sipp.school_ops DEFAULT FOR TYPE sipp.school USING btree AS
+	OPERATOR 1 sipp.<, OPERATOR 2 sipp.<=, OPERATOR 3 sipp.=, OPERATOR 4 sipp.>=, OPERATOR 5 sipp.>,
+	FUNCTION 1 sipp.school_cmp(sipp.school, sipp.school);
+CREATE OPERATOR CLASS sipp.school_ops DEFAULT FOR TYPE sipp.school USING hash AS
+	OPERATOR 1 sipp.=,
+	FUNCTION 1 sipp.school_hash(sipp.school),
+	FUNCTION 2 sipp.school_hash_extended(sipp.school, bigint);
+COMMENT ON OPERATOR CLASS sipp.school_ops USING btree IS 'canonical bytes: DISTINCT, GROUP BY, ORDER BY';
+COMMENT ON OPERATOR CLASS sipp.school_ops USING hash IS 'canonical bytes: hashing';
+COMMENT ON OPERATOR FAMILY sipp.school_ops USING btree IS 'canonical bytes of sipp.school';
+COMMENT ON OPERATOR FAMILY sipp.school_ops USING hash IS 'canonical bytes of sipp.school';
+
 CREATE CAST (sipp.school AS jsonb) WITH INOUT;
 COMMENT ON CAST (sipp.school AS jsonb) IS 'the text form of the school as a document';
 
@@ -176,6 +257,87 @@ COMMENT ON FUNCTION sipp.plan_in(cstring) IS 'Input of sipp.plan: JSON as writte
 COMMENT ON FUNCTION sipp.plan_out(sipp.plan) IS 'Output of sipp.plan: JSON';
 COMMENT ON FUNCTION sipp.plan_recv(internal) IS 'Binary input of sipp.plan';
 COMMENT ON FUNCTION sipp.plan_send(sipp.plan) IS 'Binary output of sipp.plan';
+
+-- comparison on canonical bytes
+
+CREATE FUNCTION sipp.plan_eq(sipp.plan, sipp.plan) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'sipp_bytes_eq' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.plan_ne(sipp.plan, sipp.plan) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'sipp_bytes_ne' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.plan_lt(sipp.plan, sipp.plan) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'sipp_bytes_lt' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.plan_le(sipp.plan, sipp.plan) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'sipp_bytes_le' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.plan_gt(sipp.plan, sipp.plan) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'sipp_bytes_gt' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.plan_ge(sipp.plan, sipp.plan) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'sipp_bytes_ge' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.plan_cmp(sipp.plan, sipp.plan) RETURNS integer
+	AS 'MODULE_PATHNAME', 'sipp_bytes_cmp' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.plan_hash(sipp.plan) RETURNS integer
+	AS 'MODULE_PATHNAME', 'sipp_bytes_hash' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.plan_hash_extended(sipp.plan, bigint) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'sipp_bytes_hash_extended' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION sipp.plan_eq(sipp.plan, sipp.plan) IS 'The same canonical bytes: the same document, numbers to the last digit';
+COMMENT ON FUNCTION sipp.plan_ne(sipp.plan, sipp.plan) IS 'Different canonical bytes';
+COMMENT ON FUNCTION sipp.plan_lt(sipp.plan, sipp.plan) IS 'Order of canonical bytes, without a meaning of its own';
+COMMENT ON FUNCTION sipp.plan_le(sipp.plan, sipp.plan) IS 'Order of canonical bytes, without a meaning of its own';
+COMMENT ON FUNCTION sipp.plan_gt(sipp.plan, sipp.plan) IS 'Order of canonical bytes, without a meaning of its own';
+COMMENT ON FUNCTION sipp.plan_ge(sipp.plan, sipp.plan) IS 'Order of canonical bytes, without a meaning of its own';
+COMMENT ON FUNCTION sipp.plan_cmp(sipp.plan, sipp.plan) IS 'Btree support: order of canonical bytes';
+COMMENT ON FUNCTION sipp.plan_hash(sipp.plan) IS 'Hash support';
+COMMENT ON FUNCTION sipp.plan_hash_extended(sipp.plan, bigint) IS 'Hash support, seeded';
+
+CREATE OPERATOR sipp.= (
+	LEFTARG = sipp.plan, RIGHTARG = sipp.plan, FUNCTION = sipp.plan_eq,
+	COMMUTATOR = OPERATOR(sipp.=), NEGATOR = OPERATOR(sipp.<>),
+	RESTRICT = eqsel, JOIN = eqjoinsel, HASHES, MERGES
+);
+CREATE OPERATOR sipp.<> (
+	LEFTARG = sipp.plan, RIGHTARG = sipp.plan, FUNCTION = sipp.plan_ne,
+	COMMUTATOR = OPERATOR(sipp.<>), NEGATOR = OPERATOR(sipp.=),
+	RESTRICT = neqsel, JOIN = neqjoinsel
+);
+CREATE OPERATOR sipp.< (
+	LEFTARG = sipp.plan, RIGHTARG = sipp.plan, FUNCTION = sipp.plan_lt,
+	COMMUTATOR = OPERATOR(sipp.>), NEGATOR = OPERATOR(sipp.>=),
+	RESTRICT = scalarltsel, JOIN = scalarltjoinsel
+);
+CREATE OPERATOR sipp.<= (
+	LEFTARG = sipp.plan, RIGHTARG = sipp.plan, FUNCTION = sipp.plan_le,
+	COMMUTATOR = OPERATOR(sipp.>=), NEGATOR = OPERATOR(sipp.>),
+	RESTRICT = scalarlesel, JOIN = scalarlejoinsel
+);
+CREATE OPERATOR sipp.> (
+	LEFTARG = sipp.plan, RIGHTARG = sipp.plan, FUNCTION = sipp.plan_gt,
+	COMMUTATOR = OPERATOR(sipp.<), NEGATOR = OPERATOR(sipp.<=),
+	RESTRICT = scalargtsel, JOIN = scalargtjoinsel
+);
+CREATE OPERATOR sipp.>= (
+	LEFTARG = sipp.plan, RIGHTARG = sipp.plan, FUNCTION = sipp.plan_ge,
+	COMMUTATOR = OPERATOR(sipp.<=), NEGATOR = OPERATOR(sipp.<),
+	RESTRICT = scalargesel, JOIN = scalargejoinsel
+);
+COMMENT ON OPERATOR sipp.= (sipp.plan, sipp.plan) IS 'the same canonical bytes';
+COMMENT ON OPERATOR sipp.<> (sipp.plan, sipp.plan) IS 'different canonical bytes';
+COMMENT ON OPERATOR sipp.< (sipp.plan, sipp.plan) IS 'order of canonical bytes';
+COMMENT ON OPERATOR sipp.<= (sipp.plan, sipp.plan) IS 'order of canonical bytes';
+COMMENT ON OPERATOR sipp.> (sipp.plan, sipp.plan) IS 'order of canonical bytes';
+COMMENT ON OPERATOR sipp.>= (sipp.plan, sipp.plan) IS 'order of canonical bytes';
+
+CREATE OPERATOR CLASS sipp.plan_ops DEFAULT FOR TYPE sipp.plan USING btree AS
+	OPERATOR 1 sipp.<, OPERATOR 2 sipp.<=, OPERATOR 3 sipp.=, OPERATOR 4 sipp.>=, OPERATOR 5 sipp.>,
+	FUNCTION 1 sipp.plan_cmp(sipp.plan, sipp.plan);
+CREATE OPERATOR CLASS sipp.plan_ops DEFAULT FOR TYPE sipp.plan USING hash AS
+	OPERATOR 1 sipp.=,
+	FUNCTION 1 sipp.plan_hash(sipp.plan),
+	FUNCTION 2 sipp.plan_hash_extended(sipp.plan, bigint);
+COMMENT ON OPERATOR CLASS sipp.plan_ops USING btree IS 'canonical bytes: DISTINCT, GROUP BY, ORDER BY';
+COMMENT ON OPERATOR CLASS sipp.plan_ops USING hash IS 'canonical bytes: hashing';
+COMMENT ON OPERATOR FAMILY sipp.plan_ops USING btree IS 'canonical bytes of sipp.plan';
+COMMENT ON OPERATOR FAMILY sipp.plan_ops USING hash IS 'canonical bytes of sipp.plan';
+
 CREATE CAST (sipp.plan AS jsonb) WITH INOUT;
 COMMENT ON CAST (sipp.plan AS jsonb) IS 'the plan as a document';
 

@@ -63,9 +63,12 @@ plan_mode_find(const char *name, PlanMode *mode)
 	return false;
 }
 
-/* A document that is no plan at all is refused on entry. */
+/*
+ * A document that is no plan at all is refused on entry.  0: the error went to
+ * escontext.
+ */
 static Datum
-check_document(Datum d)
+check_document(Datum d, Node *escontext)
 {
 	Jsonb	   *doc = DatumGetJsonbP(d);
 	const char *flaw = NULL;
@@ -79,16 +82,22 @@ check_document(Datum d)
 	else if ((v = document_field(&doc->root, "version")) == NULL || v->type != jbvNumeric)
 		flaw = "Field \"version\" must be a number.";
 	if (flaw)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("invalid input for type %s", TYPE_NAME),
-				 errdetail("%s", flaw)));
+	{
+		SIPP_BAD_INPUT(escontext,
+					   (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+						errmsg("invalid input for type %s", TYPE_NAME),
+						errdetail("%s", flaw)));
+		return (Datum) 0;
+	}
 	d = DirectFunctionCall1(int4_numeric, Int32GetDatum(PLAN_VERSION));
 	if (!DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(v->val.numeric), d)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("unknown version of type %s", TYPE_NAME),
-				 errhint("It was written by another release of sipp.")));
+	{
+		SIPP_BAD_INPUT(escontext,
+					   (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+						errmsg("unknown version of type %s", TYPE_NAME),
+						errhint("It was written by another release of sipp.")));
+		return (Datum) 0;
+	}
 	return JsonbPGetDatum(doc);
 }
 
@@ -98,7 +107,12 @@ check_document(Datum d)
 Datum
 sipp_plan_in(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_DATUM(check_document(DirectFunctionCall1(jsonb_in, PG_GETARG_DATUM(0))));
+	Node	   *escontext = fcinfo->context;
+	Datum		d;
+
+	if (!DirectInputFunctionCallSafe(jsonb_in, PG_GETARG_CSTRING(0), InvalidOid, -1, escontext, &d))
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(check_document(d, escontext));
 }
 
 /*
@@ -125,7 +139,7 @@ sipp_plan_recv(PG_FUNCTION_ARGS)
 				 errmsg("invalid binary representation of type %s", TYPE_NAME),
 				 errdetail("Its version is %d, not %d.", (unsigned char) buf->data[buf->cursor],
 						   JSONB_BINARY_VERSION)));
-	PG_RETURN_DATUM(check_document(DirectFunctionCall1(jsonb_recv, PG_GETARG_DATUM(0))));
+	PG_RETURN_DATUM(check_document(DirectFunctionCall1(jsonb_recv, PG_GETARG_DATUM(0)), NULL));
 }
 
 /*

@@ -120,19 +120,6 @@ walk_numbers(Codec *x, int n, double **v)
 	if (codec_reading(x))
 		*v = codec_alloc(x, n, sizeof(double));
 	codec_f64s(x, *v, n);
-	if (codec_reading(x))
-		for (int i = 0; i < n; i++)
-			if (isnan((*v)[i]))
-				(*v)[i] = NAN;	/* one spelling: equal values have equal bytes */
-}
-
-/* One number. */
-static void
-walk_number(Codec *x, double *v)
-{
-	codec_f64(x, v);
-	if (codec_reading(x) && isnan(*v))
-		*v = NAN;
 }
 
 /* Walk over the bytes. */
@@ -154,8 +141,8 @@ school_walk(Codec *x, School *s)
 	codec_string(x, &s->cluster);
 	codec_int(x, &role, ROLE_NONE, ROLE_EITHER);
 	s->role = (SchoolRole) role;
-	walk_number(x, &s->effect);
-	walk_number(x, &s->effect_se);
+	codec_f64(x, &s->effect);
+	codec_f64(x, &s->effect_se);
 	codec_int(x, &s->ncontext, 0, SCHOOL_MAX_CONTEXT);
 	if (s->ncontext > 0)
 	{
@@ -172,8 +159,8 @@ school_walk(Codec *x, School *s)
 		walk_numbers(x, s->nsubject, &s->subject_se);
 		walk_names(x, 's', s->nsubject, &s->subject_name);
 	}
-	walk_number(x, &s->lat);
-	walk_number(x, &s->lon);
+	codec_f64(x, &s->lat);
+	codec_f64(x, &s->lon);
 	codec_int(x, &s->capacity, 0, SCHOOL_MAX_CAPACITY);
 	codec_int(x, &s->nexclude, 0, SCHOOL_MAX_EXCLUDES);
 	if (s->nexclude > 0)
@@ -243,15 +230,16 @@ school_getarg(Datum d)
 
 /* The error of one school. */
 void
-school_error(int sqlstate, const char *id, const char *flaw, const char *hint)
+school_error(Node *escontext, int sqlstate, const char *id, const char *flaw, const char *hint)
 {
-	ereport(ERROR,
-			(errcode(sqlstate),
-			 id != NULL && *id != '\0' ?
-			 errmsg("invalid school \"%s\"", pnstrdup(id, pg_mbcliplen(id, (int) strlen(id), 100))) :
-			 errmsg("invalid school"),
-			 errdetail("%s.", flaw),
-			 hint != NULL ? errhint("%s", hint) : 0));
+	SIPP_BAD_INPUT(escontext,
+				   (errcode(sqlstate),
+					id != NULL && *id != '\0' ?
+					errmsg("invalid school \"%s\"",
+						   pnstrdup(id, pg_mbcliplen(id, (int) strlen(id), 100))) :
+					errmsg("invalid school"),
+					errdetail("%s.", flaw),
+					hint != NULL ? errhint("%s", hint) : 0));
 }
 
 void
@@ -487,17 +475,20 @@ compare_excludes(const void *a, const void *b)
  * The one check of in, recv and the constructor, as an error; then excluded ids
  * are sorted by their UTF-8 bytes, each once.
  */
-void
-school_settle(School *s)
+bool
+school_settle(School *s, Node *escontext)
 {
 	Flaw		f;
 	Exclude    *e;
 	int			n = 0;
 
 	if (!check_school(&f, s))
-		school_error(f.sqlstate, s->id, f.text, f.hint);
+	{
+		school_error(escontext, f.sqlstate, s->id, f.text, f.hint);
+		return false;
+	}
 	if (s->nexclude < 2)
-		return;
+		return true;
 	e = palloc(sizeof(Exclude) * s->nexclude);
 	for (int i = 0; i < s->nexclude; i++)
 	{
@@ -510,4 +501,5 @@ school_settle(School *s)
 			s->exclude[n++] = e[i].id;
 	s->nexclude = n;
 	pfree(e);
+	return true;
 }

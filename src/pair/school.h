@@ -105,9 +105,9 @@ extern char *school_key(char *id);
 extern char **school_default_names(char prefix, int n);
 extern bool school_names_are_default(char prefix, int n, char **names);
 
-/* The error of one school, whose id may be NULL; flaw without a full stop. */
-pg_noreturn extern void school_error(int sqlstate, const char *id, const char *flaw,
-									 const char *hint);
+/* The error of one school (SIPP_BAD_INPUT), whose id may be NULL; flaw without a full stop. */
+extern void school_error(Node *escontext, int sqlstate, const char *id, const char *flaw,
+						 const char *hint);
 
 /*
  * What is wrong with one school, naming field and value ("effect_se is -1"), or
@@ -115,8 +115,8 @@ pg_noreturn extern void school_error(int sqlstate, const char *id, const char *f
  */
 extern const char *school_flaw(const School *s, const char **hint);
 
-/* That check, as an error; then brings excludes into their order. */
-extern void school_settle(School *s);
+/* That check, as an error (false: it went to escontext); then brings excludes into their order. */
+extern bool school_settle(School *s, Node *escontext);
 
 /*
  * schools.c: an array's schools.  Errors, each naming the school and the field: NULL element, duplicate

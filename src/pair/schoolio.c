@@ -61,6 +61,7 @@ static const char *const arg_name[SCHOOL_ARGS] = {
 /* Arrays as they were given; a length of -1 is an array that was not. */
 typedef struct Given
 {
+	Node	   *escontext;		/* where the error goes of what does not fit */
 	int			ncontext_name;
 	char	  **context_name;
 	int			nsubject;
@@ -72,26 +73,27 @@ typedef struct Given
 } Given;
 
 /* An error of values that do not fit the type, or each other. */
-#define bad_value(s, ...) \
-	school_error(ERRCODE_INVALID_PARAMETER_VALUE, (s)->id, psprintf(__VA_ARGS__), NULL)
+#define bad_value(escontext, s, ...) \
+	school_error(escontext, ERRCODE_INVALID_PARAMETER_VALUE, (s)->id, psprintf(__VA_ARGS__), NULL)
 
 /* An array must not have more than so many elements. */
 static void
 check_length(const School *s, int arg, int n, int max)
 {
 	if (n > max)
-		school_error(ERRCODE_PROGRAM_LIMIT_EXCEEDED, s->id,
+		school_error(NULL, ERRCODE_PROGRAM_LIMIT_EXCEEDED, s->id,
 					 psprintf("%s has %d elements, the limit is %d", arg_name[arg], n, max), NULL);
 }
 
 /* Names for an array's n elements: those given, or the default ones. */
 static char **
-fit_names(const School *s, int arg, int of, char prefix, int n, int ngiven, char **given)
+fit_names(const School *s, int arg, int of, char prefix, int n, int ngiven, char **given,
+		  Node *escontext)
 {
 	if (ngiven < 0)
 		return school_default_names(prefix, n);
 	if (ngiven != n)
-		bad_value(s, "%s has length %d, but %s has length %d", arg_name[arg], ngiven,
+		bad_value(escontext, s, "%s has length %d, but %s has length %d", arg_name[arg], ngiven,
 				  arg_name[of], n);
 	return given;
 }
@@ -106,13 +108,14 @@ fit_arrays(School *s, const Given *g, bool has_context)
 {
 	if (has_context)
 		s->context_name = fit_names(s, ARG_CONTEXT_NAMES, ARG_CONTEXT, 'x', s->ncontext,
-									g->ncontext_name, g->context_name);
+									g->ncontext_name, g->context_name, g->escontext);
 
 	if (g->nsubject >= 0 && g->nsubject_se < 0)
-		school_error(ERRCODE_INVALID_PARAMETER_VALUE, s->id, "subjects is given without subjects_se",
+		school_error(g->escontext, ERRCODE_INVALID_PARAMETER_VALUE, s->id,
+					 "subjects is given without subjects_se",
 					 "Each subject's effect comes with its conditional standard error.");
 	if (Max(g->nsubject, 0) != Max(g->nsubject_se, 0))
-		bad_value(s, "subjects has length %d, but subjects_se has length %d",
+		bad_value(g->escontext, s, "subjects has length %d, but subjects_se has length %d",
 				  Max(g->nsubject, 0), Max(g->nsubject_se, 0));
 	if (g->nsubject >= 0)
 	{
@@ -120,18 +123,18 @@ fit_arrays(School *s, const Given *g, bool has_context)
 		s->subject = g->subject;
 		s->subject_se = g->subject_se;
 		s->subject_name = fit_names(s, ARG_SUBJECT_NAMES, ARG_SUBJECTS, 's', s->nsubject,
-									g->nsubject_name, g->subject_name);
+									g->nsubject_name, g->subject_name, g->escontext);
 	}
 }
 
 /* The role of that name; NULL, as of sipp.pairing_role without an effect, is none. */
 static SchoolRole
-find_role(const School *s, const char *name)
+find_role(const School *s, const char *name, Node *escontext)
 {
 	SchoolRole	role = ROLE_NONE;
 
 	if (name != NULL && !school_role_find(name, &role))
-		school_error(ERRCODE_INVALID_PARAMETER_VALUE, s->id, psprintf("role is \"%s\"", name),
+		school_error(escontext, ERRCODE_INVALID_PARAMETER_VALUE, s->id, psprintf("role is \"%s\"", name),
 					 "Roles are partner, coasting, lead, either and none.");
 	return role;
 }
@@ -153,7 +156,8 @@ get_number(FunctionCallInfo fcinfo, const School *s, int arg)
 		return NAN;
 	v = PG_GETARG_FLOAT8(arg);
 	if (isnan(v))
-		school_error(ERRCODE_INVALID_PARAMETER_VALUE, s->id, psprintf("%s is NaN", arg_name[arg]),
+		school_error(NULL, ERRCODE_INVALID_PARAMETER_VALUE, s->id,
+					 psprintf("%s is NaN", arg_name[arg]),
 					 "NULL stands for what is not known.");
 	return v;
 }
@@ -173,7 +177,7 @@ get_array(FunctionCallInfo fcinfo, const School *s, int arg, int max, Oid type,
 		return -1;
 	a = PG_GETARG_ARRAYTYPE_P(arg);
 	if (ARR_NDIM(a) > 1)
-		bad_value(s, "%s has %d dimensions", arg_name[arg], ARR_NDIM(a));
+		bad_value(NULL, s, "%s has %d dimensions", arg_name[arg], ARR_NDIM(a));
 	check_length(s, arg, ArrayGetNItems(ARR_NDIM(a), ARR_DIMS(a)), max);
 	get_typlenbyvalalign(type, &len, &byval, &align);
 	deconstruct_array(a, type, len, byval, align, value, isnull, &n);
@@ -193,7 +197,7 @@ get_numbers(FunctionCallInfo fcinfo, const School *s, int arg, int max, double *
 	{
 		(*out)[i] = isnull[i] ? NAN : DatumGetFloat8(value[i]);
 		if (!isnull[i] && isnan((*out)[i]))
-			school_error(ERRCODE_INVALID_PARAMETER_VALUE, s->id,
+			school_error(NULL, ERRCODE_INVALID_PARAMETER_VALUE, s->id,
 						 psprintf("%s[%d] is NaN", arg_name[arg], i + 1),
 						 "NULL stands for what is not known.");
 	}
@@ -221,14 +225,14 @@ Datum
 sipp_school_make(PG_FUNCTION_ARGS)
 {
 	School		s = {0};
-	Given		g;
+	Given		g = {0};
 	int			ncontext;
 
 	s.id = get_string(fcinfo, ARG_ID);
 	s.sector = get_string(fcinfo, ARG_SECTOR);
 	s.authority = get_string(fcinfo, ARG_AUTHORITY);
 	s.cluster = get_string(fcinfo, ARG_CLUSTER);
-	s.role = find_role(&s, get_string(fcinfo, ARG_ROLE));
+	s.role = find_role(&s, get_string(fcinfo, ARG_ROLE), NULL);
 	s.effect = get_number(fcinfo, &s, ARG_EFFECT);
 	s.effect_se = get_number(fcinfo, &s, ARG_EFFECT_SE);
 	ncontext = get_numbers(fcinfo, &s, ARG_CONTEXT, SCHOOL_MAX_CONTEXT, &s.context);
@@ -243,12 +247,12 @@ sipp_school_make(PG_FUNCTION_ARGS)
 	s.lon = get_number(fcinfo, &s, ARG_LON);
 	/* a lead's room is no figure to make up */
 	if (PG_ARGISNULL(ARG_CAPACITY))
-		school_error(ERRCODE_NULL_VALUE_NOT_ALLOWED, s.id, "capacity is NULL",
+		school_error(NULL, ERRCODE_NULL_VALUE_NOT_ALLOWED, s.id, "capacity is NULL",
 					 "Leave it out for its default, 1, or say what it is to be, as in coalesce(capacity, 0).");
 	s.capacity = PG_GETARG_INT32(ARG_CAPACITY);
 	s.nexclude = Max(0, get_strings(fcinfo, &s, ARG_EXCLUDES, SCHOOL_MAX_EXCLUDES, &s.exclude));
 
-	school_settle(&s);
+	(void) school_settle(&s, NULL);
 	PG_RETURN_POINTER(school_pack(&s));
 }
 
@@ -256,10 +260,13 @@ sipp_school_make(PG_FUNCTION_ARGS)
 static void
 check_fields(const JsonIn *in)
 {
-	JsonbIterator *it = JsonbIteratorInit(in->object);
+	JsonbIterator *it;
 	JsonbIteratorToken tok;
 	JsonbValue	v;
 
+	if (json_failed(in))
+		return;
+	it = JsonbIteratorInit(in->object);
 	while ((tok = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
 	{
 		bool		known = false;
@@ -272,10 +279,10 @@ check_fields(const JsonIn *in)
 		for (int i = 0; i < SCHOOL_ARGS && !known; i++)
 			known = strcmp(name, arg_name[i]) == 0;
 		if (!known)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-					 errmsg("invalid input for type %s", in->type),
-					 errdetail("There is no field \"%s\".", name)));
+			SIPP_BAD_INPUT(in->escontext,
+						   (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+							errmsg("invalid input for type %s", in->type),
+							errdetail("There is no field \"%s\".", name)));
 	}
 }
 
@@ -297,10 +304,10 @@ read_number(const JsonIn *in, int arg)
 		return NAN;
 	v = json_get_float(in, arg_name[arg]);
 	if (isnan(v))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("invalid input for type %s", in->type),
-				 errdetail("Field \"%s\" is NaN.", arg_name[arg])));
+		SIPP_BAD_INPUT(in->escontext,
+					   (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+						errmsg("invalid input for type %s", in->type),
+						errdetail("Field \"%s\" is NaN.", arg_name[arg])));
 	return v;
 }
 
@@ -327,10 +334,10 @@ read_numbers(const JsonIn *in, int arg, int max, double **out)
 	for (int i = 0; i < n; i++)
 	{
 		if (v[i].type != jbvNumeric && v[i].type != jbvNull)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-					 errmsg("invalid input for type %s", in->type),
-					 errdetail("Field \"%s\" must be an array of numbers and nulls.", arg_name[arg])));
+		{
+			json_fail(in, arg_name[arg], "an array of numbers and nulls");
+			return 0;
+		}
 		(*out)[i] = v[i].type == jbvNull ? NAN : json_value(&v[i]);
 	}
 	return n;
@@ -347,10 +354,10 @@ read_strings(const JsonIn *in, int arg, int max, char ***out)
 	for (int i = 0; i < n; i++)
 	{
 		if (v[i].type != jbvString)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-					 errmsg("invalid input for type %s", in->type),
-					 errdetail("Field \"%s\" must be an array of strings.", arg_name[arg])));
+		{
+			json_fail(in, arg_name[arg], "an array of strings");
+			return 0;
+		}
 		(*out)[i] = pnstrdup(v[i].val.string.val, v[i].val.string.len);
 	}
 	return n;
@@ -366,7 +373,10 @@ read_capacity(const JsonIn *in, const School *s)
 		return 1;
 	v = json_get_count(in, arg_name[ARG_CAPACITY]);
 	if (v > PG_INT32_MAX)
-		bad_value(s, "capacity is %lld, outside 0 to %d", (long long) v, SCHOOL_MAX_CAPACITY);
+	{
+		bad_value(in->escontext, s, "capacity is %lld, outside 0 to %d", (long long) v, SCHOOL_MAX_CAPACITY);
+		return 0;
+	}
 	return (int) v;
 }
 
@@ -377,33 +387,26 @@ read_capacity(const JsonIn *in, const School *s)
 Datum
 sipp_school_in(PG_FUNCTION_ARGS)
 {
-	char	   *str = PG_GETARG_CSTRING(0);
 	School		s = {0};
-	JsonIn		in;
-	Given		g;
+	JsonIn		in = {TYPE_NAME, fcinfo->context, NULL};
+	Given		g = {.escontext = in.escontext};
 	int			ncontext;
 
-	if (str[strspn(str, " \t\n\r")] != '{')
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("invalid input syntax for type %s: \"%s\"", TYPE_NAME, str),
-				 errdetail("The text form of %s is a JSON object.", TYPE_NAME),
-				 errhint("sipp.school(x) with one argument is a cast; name the arguments, "
-						 "as in sipp.school(id => x, role => 'lead').")));
-	in.type = TYPE_NAME;
-	in.object = json_parse(in.type, str);
+	json_parse(&in, PG_GETARG_CSTRING(0),
+			   "sipp.school(x) with one argument is a cast; name the arguments, "
+			   "as in sipp.school(id => x, role => 'lead').");
 	if (json_get_count(&in, "version") != SCHOOL_TEXT_VERSION)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("unknown version of type %s", TYPE_NAME),
-				 errhint("It was written by another release of sipp.")));
+		SIPP_BAD_INPUT(in.escontext,
+					   (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+						errmsg("unknown version of type %s", TYPE_NAME),
+						errhint("It was written by another release of sipp.")));
 	check_fields(&in);
 
 	s.id = json_get_string(&in, "id");
 	s.sector = json_get_string(&in, "sector");
 	s.authority = json_get_string(&in, "authority");
 	s.cluster = json_get_string(&in, "cluster");
-	s.role = find_role(&s, json_get_string(&in, "role"));
+	s.role = find_role(&s, json_get_string(&in, "role"), in.escontext);
 	s.effect = read_number(&in, ARG_EFFECT);
 	s.effect_se = read_number(&in, ARG_EFFECT_SE);
 	ncontext = read_numbers(&in, ARG_CONTEXT, SCHOOL_MAX_CONTEXT, &s.context);
@@ -419,7 +422,8 @@ sipp_school_in(PG_FUNCTION_ARGS)
 	s.capacity = read_capacity(&in, &s);
 	s.nexclude = Max(0, read_strings(&in, ARG_EXCLUDES, SCHOOL_MAX_EXCLUDES, &s.exclude));
 
-	school_settle(&s);
+	if (json_failed(&in) || !school_settle(&s, in.escontext))
+		PG_RETURN_NULL();
 	PG_RETURN_POINTER(school_pack(&s));
 }
 
@@ -528,7 +532,7 @@ sipp_school_recv(PG_FUNCTION_ARGS)
 	School	   *s = school_receive(buf->data + buf->cursor, buf->len - buf->cursor);
 
 	buf->cursor = buf->len;
-	school_settle(s);
+	(void) school_settle(s, NULL);
 	PG_RETURN_POINTER(school_pack(s));
 }
 

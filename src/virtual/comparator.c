@@ -115,6 +115,7 @@ make_peers(const KeySpace *keys, KeySums *sums, double shift, MemoryContext work
 		p->unit = key_unit_hash(keys, c);
 		p->sharing = (double) own[c];
 		key_sums_moments(&sums[c], shift, &p->mean, &p->variance);
+		(void) peers_canonical(p);
 	}
 	pfree(empty);
 	return peers;

@@ -504,5 +504,5 @@ sipp_nearest_comparator(PG_FUNCTION_ARGS)
 	p->mean = row->mean;
 	p->variance = row->variance;
 	p->sharing = row->sharing;
-	PG_RETURN_PEERS(p);
+	PG_RETURN_PEERS(peers_canonical(p));
 }

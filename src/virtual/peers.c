@@ -12,6 +12,7 @@
 
 #include "libpq/pqformat.h"
 
+#include "cohort/bytes.h"
 #include "cohort/codec.h"
 #include "virtual/virtual.h"
 
@@ -110,47 +111,58 @@ peers_need_binary(const Peers *p, const char *func, const char *arg)
 				 errhint("Make them with the same outcome, as in sipp.comparator(passed, school) OVER (...).")));
 }
 
-/* The check of in, recv and the constructor; brings numbers into their one spelling. */
-static Peers *
-peers_checked(Peers *p)
+/*
+ * Whatever makes peers ends with this: equal values have equal bytes, without a
+ * negative zero and with one NaN.
+ */
+Peers *
+peers_canonical(Peers *p)
 {
-	const char *flaw = peers_flaw(p);
-
-	if (flaw != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid value of type sipp.peers"),
-				 errdetail("%s", flaw)));
-	/* equal values have equal bytes: no negative zero, and one NaN */
 	p->mean = isnan(p->mean) ? NAN : p->mean + 0.0;
 	p->variance = isnan(p->variance) ? NAN : p->variance + 0.0;
 	p->sharing += 0.0;
 	return p;
 }
 
-/* The error of a version that this code does not read. */
-static void
-peers_version(int64 version)
+/* The check of in, recv and the constructor; NULL: the error went to escontext. */
+static Peers *
+peers_checked(Peers *p, Node *escontext)
 {
-	if (version != PEERS_VERSION)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("unsupported version " INT64_FORMAT " of type sipp.peers", version),
-				 errhint("This sipp reads version %d; a newer one may have written the value.",
-						 PEERS_VERSION)));
+	const char *flaw = peers_flaw(p);
+
+	if (flaw == NULL)
+		return peers_canonical(p);
+	SIPP_BAD_INPUT(escontext,
+				   (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("invalid value of type sipp.peers"),
+					errdetail("%s", flaw)));
+	return NULL;
 }
 
-/* A unit's hash from its 16 hexadecimal digits. */
-static uint64
-unit_from_hex(const char *s)
+/* The error of a version that this code does not read. */
+static void
+peers_version(int64 version, Node *escontext)
 {
+	if (version != PEERS_VERSION)
+		SIPP_BAD_INPUT(escontext,
+					   (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("unsupported version " INT64_FORMAT " of type sipp.peers", version),
+						errhint("This sipp reads version %d; a newer one may have written the value.",
+								PEERS_VERSION)));
+}
+
+/* A unit's hash, written as 16 hexadecimal digits. */
+static uint64
+get_unit(const JsonIn *in)
+{
+	const char *s = json_get_string(in, "unit");
 	uint64		unit = 0;
 
-	if (strlen(s) != 16 || strspn(s, "0123456789abcdefABCDEF") != 16)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("invalid input for type sipp.peers"),
-				 errdetail("Field \"unit\" must be a string of 16 hexadecimal digits.")));
+	if (s == NULL || strlen(s) != 16 || strspn(s, "0123456789abcdefABCDEF") != 16)
+	{
+		json_fail(in, "unit", "a string of 16 hexadecimal digits");
+		return 0;
+	}
 	for (; *s != '\0'; s++)
 		unit = unit << 4 | (uint64) (*s <= '9' ? *s - '0' : (*s | 0x20) - 'a' + 10);
 	return unit;
@@ -162,11 +174,11 @@ unit_from_hex(const char *s)
 Datum
 sipp_peers_in(PG_FUNCTION_ARGS)
 {
-	JsonIn		in = {"sipp.peers", NULL};
+	JsonIn		in = {"sipp.peers", fcinfo->context, NULL};
 	Peers	   *p = peers_make();
 
-	in.object = json_parse(in.type, PG_GETARG_CSTRING(0));
-	peers_version(json_get_count(&in, "version"));
+	json_parse(&in, PG_GETARG_CSTRING(0), NULL);
+	peers_version(json_get_count(&in, "version"), in.escontext);
 	p->pool = json_get_count(&in, "pool");
 	p->own = json_get_count(&in, "own");
 	if (json_has(&in, "total"))
@@ -177,14 +189,14 @@ sipp_peers_in(PG_FUNCTION_ARGS)
 	if (json_has(&in, "unit"))
 	{
 		p->flags |= PEERS_UNIT;
-		p->unit = unit_from_hex(json_get_string(&in, "unit"));
+		p->unit = get_unit(&in);
 	}
 	if (json_has(&in, "mean"))
 		p->mean = json_get_float(&in, "mean");
 	if (json_has(&in, "variance"))
 		p->variance = json_get_float(&in, "variance");
 	p->sharing = json_get_float(&in, "sharing");
-	PG_RETURN_PEERS(peers_checked(p));
+	PG_RETURN_PEERS(peers_checked(p, in.escontext));
 }
 
 /* Append a field with a number, if there is one. */
@@ -230,7 +242,7 @@ sipp_peers_recv(PG_FUNCTION_ARGS)
 	Peers	   *p = peers_make();
 
 	p->version = (uint8) pq_getmsgbyte(buf);
-	peers_version(p->version);
+	peers_version(p->version, NULL);
 	p->flags = (uint8) pq_getmsgbyte(buf);
 	p->pool = pq_getmsgint64(buf);
 	p->own = pq_getmsgint64(buf);
@@ -239,7 +251,7 @@ sipp_peers_recv(PG_FUNCTION_ARGS)
 	p->mean = pq_getmsgfloat8(buf);
 	p->variance = pq_getmsgfloat8(buf);
 	p->sharing = pq_getmsgfloat8(buf);
-	PG_RETURN_PEERS(peers_checked(p));
+	PG_RETURN_PEERS(peers_checked(p, NULL));
 }
 
 /*
@@ -263,6 +275,17 @@ sipp_peers_send(PG_FUNCTION_ARGS)
 	pq_sendfloat8(&buf, p->sharing);
 	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
 }
+
+/* The bytes of peers, of which none is padding. */
+static Bytes
+peers_bytes(Datum d)
+{
+	Bytes		b = {DatumGetPointer(d), sizeof(Peers), NULL};
+
+	return b;
+}
+
+BYTES_FAMILY(sipp_peers, peers_bytes)
 
 /*
  * sipp_peers_pool(peers): how many pupils the pool has.
@@ -355,5 +378,5 @@ sipp_peers_from_cohort(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("argument \"cohort\" of sipp.peers has outcomes beyond %g", SIPP_MAX_OUTCOME),
 				 errdetail("Their mean is %g.", p->mean)));
-	PG_RETURN_PEERS(peers_checked(p));
+	PG_RETURN_PEERS(peers_checked(p, NULL));
 }

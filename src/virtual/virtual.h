@@ -46,6 +46,7 @@ typedef struct Peers
 
 /* peers.c */
 extern Peers *peers_make(void);	/* palloc'd, zeroed, version set, mean and variance NaN */
+extern Peers *peers_canonical(Peers *p);	/* the same, in the one spelling of its numbers */
 extern const char *peers_flaw(const Peers *p);	/* what no window can have produced, or NULL */
 extern bool peers_binary(const Peers *p);	/* can all outcomes of the pool have been 0 or 1? */
 extern void peers_need_binary(const Peers *p, const char *func, const char *arg);

@@ -29,6 +29,86 @@ COMMENT ON FUNCTION sipp.peers_out(sipp.peers) IS 'Output of sipp.peers: JSON wi
 COMMENT ON FUNCTION sipp.peers_recv(internal) IS 'Binary input of sipp.peers';
 COMMENT ON FUNCTION sipp.peers_send(sipp.peers) IS 'Binary output of sipp.peers, in network byte order';
 
+-- comparison on canonical bytes
+
+CREATE FUNCTION sipp.peers_eq(sipp.peers, sipp.peers) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'sipp_peers_eq' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.peers_ne(sipp.peers, sipp.peers) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'sipp_peers_ne' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.peers_lt(sipp.peers, sipp.peers) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'sipp_peers_lt' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.peers_le(sipp.peers, sipp.peers) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'sipp_peers_le' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.peers_gt(sipp.peers, sipp.peers) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'sipp_peers_gt' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.peers_ge(sipp.peers, sipp.peers) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'sipp_peers_ge' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.peers_cmp(sipp.peers, sipp.peers) RETURNS integer
+	AS 'MODULE_PATHNAME', 'sipp_peers_cmp' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.peers_hash(sipp.peers) RETURNS integer
+	AS 'MODULE_PATHNAME', 'sipp_peers_hash' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION sipp.peers_hash_extended(sipp.peers, bigint) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'sipp_peers_hash_extended' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION sipp.peers_eq(sipp.peers, sipp.peers) IS 'The same canonical bytes: the same pool to the last bit';
+COMMENT ON FUNCTION sipp.peers_ne(sipp.peers, sipp.peers) IS 'Different canonical bytes';
+COMMENT ON FUNCTION sipp.peers_lt(sipp.peers, sipp.peers) IS 'Order of canonical bytes, without a meaning of its own';
+COMMENT ON FUNCTION sipp.peers_le(sipp.peers, sipp.peers) IS 'Order of canonical bytes, without a meaning of its own';
+COMMENT ON FUNCTION sipp.peers_gt(sipp.peers, sipp.peers) IS 'Order of canonical bytes, without a meaning of its own';
+COMMENT ON FUNCTION sipp.peers_ge(sipp.peers, sipp.peers) IS 'Order of canonical bytes, without a meaning of its own';
+COMMENT ON FUNCTION sipp.peers_cmp(sipp.peers, sipp.peers) IS 'Btree support: order of canonical bytes';
+COMMENT ON FUNCTION sipp.peers_hash(sipp.peers) IS 'Hash support';
+COMMENT ON FUNCTION sipp.peers_hash_extended(sipp.peers, bigint) IS 'Hash support, seeded';
+
+CREATE OPERATOR sipp.= (
+	LEFTARG = sipp.peers, RIGHTARG = sipp.peers, FUNCTION = sipp.peers_eq,
+	COMMUTATOR = OPERATOR(sipp.=), NEGATOR = OPERATOR(sipp.<>),
+	RESTRICT = eqsel, JOIN = eqjoinsel, HASHES, MERGES
+);
+CREATE OPERATOR sipp.<> (
+	LEFTARG = sipp.peers, RIGHTARG = sipp.peers, FUNCTION = sipp.peers_ne,
+	COMMUTATOR = OPERATOR(sipp.<>), NEGATOR = OPERATOR(sipp.=),
+	RESTRICT = neqsel, JOIN = neqjoinsel
+);
+CREATE OPERATOR sipp.< (
+	LEFTARG = sipp.peers, RIGHTARG = sipp.peers, FUNCTION = sipp.peers_lt,
+	COMMUTATOR = OPERATOR(sipp.>), NEGATOR = OPERATOR(sipp.>=),
+	RESTRICT = scalarltsel, JOIN = scalarltjoinsel
+);
+CREATE OPERATOR sipp.<= (
+	LEFTARG = sipp.peers, RIGHTARG = sipp.peers, FUNCTION = sipp.peers_le,
+	COMMUTATOR = OPERATOR(sipp.>=), NEGATOR = OPERATOR(sipp.>),
+	RESTRICT = scalarlesel, JOIN = scalarlejoinsel
+);
+CREATE OPERATOR sipp.> (
+	LEFTARG = sipp.peers, RIGHTARG = sipp.peers, FUNCTION = sipp.peers_gt,
+	COMMUTATOR = OPERATOR(sipp.<), NEGATOR = OPERATOR(sipp.<=),
+	RESTRICT = scalargtsel, JOIN = scalargtjoinsel
+);
+CREATE OPERATOR sipp.>= (
+	LEFTARG = sipp.peers, RIGHTARG = sipp.peers, FUNCTION = sipp.peers_ge,
+	COMMUTATOR = OPERATOR(sipp.<=), NEGATOR = OPERATOR(sipp.<),
+	RESTRICT = scalargesel, JOIN = scalargejoinsel
+);
+COMMENT ON OPERATOR sipp.= (sipp.peers, sipp.peers) IS 'the same canonical bytes';
+COMMENT ON OPERATOR sipp.<> (sipp.peers, sipp.peers) IS 'different canonical bytes';
+COMMENT ON OPERATOR sipp.< (sipp.peers, sipp.peers) IS 'order of canonical bytes';
+COMMENT ON OPERATOR sipp.<= (sipp.peers, sipp.peers) IS 'order of canonical bytes';
+COMMENT ON OPERATOR sipp.> (sipp.peers, sipp.peers) IS 'order of canonical bytes';
+COMMENT ON OPERATOR sipp.>= (sipp.peers, sipp.peers) IS 'order of canonical bytes';
+
+CREATE OPERATOR CLASS sipp.peers_ops DEFAULT FOR TYPE sipp.peers USING btree AS
+	OPERATOR 1 sipp.<, OPERATOR 2 sipp.<=, OPERATOR 3 sipp.=, OPERATOR 4 sipp.>=, OPERATOR 5 sipp.>,
+	FUNCTION 1 sipp.peers_cmp(sipp.peers, sipp.peers);
+CREATE OPERATOR CLASS sipp.peers_ops DEFAULT FOR TYPE sipp.peers USING hash AS
+	OPERATOR 1 sipp.=,
+	FUNCTION 1 sipp.peers_hash(sipp.peers),
+	FUNCTION 2 sipp.peers_hash_extended(sipp.peers, bigint);
+COMMENT ON OPERATOR CLASS sipp.peers_ops USING btree IS 'canonical bytes: DISTINCT, GROUP BY, ORDER BY';
+COMMENT ON OPERATOR CLASS sipp.peers_ops USING hash IS 'canonical bytes: hashing';
+COMMENT ON OPERATOR FAMILY sipp.peers_ops USING btree IS 'canonical bytes of sipp.peers';
+COMMENT ON OPERATOR FAMILY sipp.peers_ops USING hash IS 'canonical bytes of sipp.peers';
+
 CREATE CAST (sipp.peers AS jsonb) WITH INOUT;
 COMMENT ON CAST (sipp.peers AS jsonb) IS 'the text form of the peers as a document';
 
