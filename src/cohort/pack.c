@@ -22,6 +22,7 @@
 #define COHORT_VERSION	1
 #define COHORT_WEIGHTED 0x01
 #define COHORT_SHAPELESS 0x02
+#define COHORT_FRACTIONAL 0x04
 
 /* The sums of each factor's first level, from those of the others. */
 static void
@@ -60,7 +61,8 @@ walk_shape(Codec *x, Cohort *c)
 
 	if (c != NULL)
 	{
-		flags = (c->weighted ? COHORT_WEIGHTED : 0) | (c->shapeless ? COHORT_SHAPELESS : 0);
+		flags = (c->weighted ? COHORT_WEIGHTED : 0) | (c->shapeless ? COHORT_SHAPELESS : 0) |
+			(c->fractional ? COHORT_FRACTIONAL : 0);
 		nterm = c->nterm;
 		term = c->term;
 	}
@@ -72,7 +74,8 @@ walk_shape(Codec *x, Cohort *c)
 				 errhint("This sipp reads version %d; a newer one may have written the value.",
 						 COHORT_VERSION)));
 	codec_u8(x, &flags);
-	if (flags & ~(COHORT_WEIGHTED | COHORT_SHAPELESS))
+	if (flags & ~(COHORT_WEIGHTED | COHORT_SHAPELESS | COHORT_FRACTIONAL) ||
+		(flags & (COHORT_WEIGHTED | COHORT_FRACTIONAL)) == COHORT_FRACTIONAL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 				 errmsg("invalid binary representation of type sipp.cohort"),
@@ -82,6 +85,7 @@ walk_shape(Codec *x, Cohort *c)
 	{
 		c = cohort_make(nterm, term, (flags & COHORT_WEIGHTED) != 0);
 		c->shapeless = (flags & COHORT_SHAPELESS) != 0;
+		c->fractional = (flags & COHORT_FRACTIONAL) != 0;
 	}
 	return c;
 }
@@ -293,6 +297,8 @@ cohort_pack(Cohort *c)
 
 	cohort_tidy(c);
 	cohort_settle(c);
+	c->fractional = c->weighted && c->rows > 0 &&
+		(c->fractional || c->weight != floor(c->weight));
 	check_overflow(&c->weight, 1);
 	check_overflow(&c->sum_log_w, 1);
 	check_overflow(c->mean, c->nnum);
@@ -327,6 +333,8 @@ sipp_cohort_out(PG_FUNCTION_ARGS)
 		json_float(&s, c->weight);
 		appendStringInfoString(&s, ",\"sum_log_weight\":");
 		json_float(&s, c->sum_log_w);
+		if (c->fractional)
+			appendStringInfoString(&s, ",\"fractional\":true");
 	}
 	appendStringInfoString(&s, ",\"terms\":");
 	json_terms(&s, c->nterm, c->term);
@@ -380,6 +388,7 @@ sipp_cohort_in(PG_FUNCTION_ARGS)
 	terms = json_get_terms(&in, "terms", &nterm);
 	c = cohort_make(nterm, terms, json_has(&in, "weight") || json_has(&in, "sum_log_weight"));
 	c->shapeless = json_get_bool(&in, "shapeless");
+	c->fractional = json_get_bool(&in, "fractional");
 	c->rows = json_get_count(&in, "rows");
 	c->dropped = json_get_count(&in, "dropped");
 	c->weight = c->weighted ? json_get_float(&in, "weight") : (double) c->rows;
