@@ -28,6 +28,7 @@ typedef struct FitData
 	double	   *zs;				/* [J][q-1][p+1], NULL if q = 1 */
 	double	   *total;			/* [p+1] sum of squares of each column */
 	double		sum_log_w;
+	bool		fractional;		/* a weight is not a whole number */
 } FitData;
 
 /* For long loops in src/num. */
@@ -65,6 +66,7 @@ build_frame(FitInput *in, SippModel *m, FitData *d, CohortReader *reader)
 			m->pupils += c->rows;
 			m->weight += c->weight;
 			d->sum_log_w += c->sum_log_w;
+			d->fractional |= c->fractional;
 			if (m->frame == NULL)
 				m->frame = frame_begin(c);
 			else if (reader->shapes != seen)
@@ -296,10 +298,10 @@ remark(StringInfo s)
 
 /*
  * What a reader of the model should know, or NULL; loose: a context term that
- * varies within schools.
+ * varies within schools; fractional: a weight is not a whole number.
  */
 static char *
-fit_notice(const SippModel *m, const char *loose)
+fit_notice(const SippModel *m, const char *loose, bool fractional)
 {
 	const SippFrame *f = m->frame;
 	StringInfoData s;
@@ -348,6 +350,11 @@ fit_notice(const SippModel *m, const char *loose)
 		remark(&s);
 		appendStringInfo(&s, "context term %s differs within schools: merge a school's cohorts first, then apply sipp.with_context",
 						 loose);
+	}
+	if (m->frame->weighted && !fractional && m->weight > (double) m->pupils)
+	{
+		remark(&s);
+		appendStringInfoString(&s, "all weights are whole numbers: if they count pupils, use sipp.counted_cohort in place of sipp.weighted_cohort");
 	}
 	if (m->empty > 0)
 	{
@@ -480,7 +487,7 @@ fit_model(FitInput *in)
 			m->df[k] = NAN;
 	}
 
-	m->notice = fit_notice(m, loose);
+	m->notice = fit_notice(m, loose, d.fractional);
 
 	/* from here on the reference is the level in use, whatever sorts first elsewhere */
 	for (int t = 0; t < m->frame->nterm; t++)

@@ -293,6 +293,34 @@ shares_part(const SippModel *m, int t, const JsonbValue *v, double *y)
 }
 
 /*
+ * Index of the level that a JSON value is, or -1.  What entered the cohort by
+ * sipp.factor is a number or boolean in JSON and has the same label; what entered
+ * by a cast to text is spelled as it stands, 1.0 as "1.0".
+ */
+static int
+find_json_level(const SippTerm *term, const JsonbValue *v)
+{
+	const char *str;
+	int			level;
+
+	if (v->type == jbvString)
+		return find_level(term, v->val.string.val, v->val.string.len);
+	if (v->type == jbvBool)
+		str = v->val.boolean ? "true" : "false";
+	else if (v->type == jbvNumeric)
+	{
+		str = numeric_normalize(v->val.numeric);
+		level = find_level(term, str, (int) strlen(str));
+		if (level >= 0)
+			return level;
+		str = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(v->val.numeric)));
+	}
+	else
+		json_mismatch(term, "a string, number or boolean");
+	return find_level(term, str, (int) strlen(str));
+}
+
+/*
  * sipp_expected_json(model, jsonb): values by the names of the terms.
  */
 Datum
@@ -331,28 +359,8 @@ sipp_expected_json(PG_FUNCTION_ARGS)
 			unknown |= !shares_part(m, t, v, &y);
 		else
 		{
-			const char *str;
-			int			len;
-			int			level;
+			int			level = find_json_level(term, v);
 
-			/* a code that entered the cohort by sipp.factor is a number in JSON */
-			if (v->type == jbvNumeric)
-			{
-				str = DatumGetCString(DirectFunctionCall1(numeric_out,
-														  NumericGetDatum(v->val.numeric)));
-				len = (int) strlen(str);
-			}
-			else if (v->type == jbvString)
-			{
-				str = v->val.string.val;
-				len = v->val.string.len;
-			}
-			else
-			{
-				json_mismatch(term, "a string");
-				pg_unreachable();
-			}
-			level = find_level(term, str, len);
 			if (level < 0)
 				unknown = true;
 			else

@@ -1,7 +1,15 @@
 /*
  * accumulate.c
  *		The aggregates that turn pupils' rows into cohorts: sipp.cohort,
- *		sipp.weighted_cohort and their _array forms.
+ *		sipp.weighted_cohort, sipp.counted_cohort and their _array forms.
+ *
+ * A row is one pupil, with a precision weight if the first argument is one; or,
+ * where it is a count, that many pupils.  Counts end in an ordinary cohort
+ * without weights: that of the expanded rows.
+ *
+ * Transitions of a fixed signature (the _array forms, and outcomes without
+ * covariates) use neither fn_expr nor fn_extra, because an engine that splits an
+ * aggregate calls them from an expression of its own, or from none.
  *
  * Their state is a real type (sipp.cohort itself, in its work form), so that any
  * engine that splits an aggregate can ship it; memory is one state per group,
@@ -24,16 +32,30 @@
 #include "cohort/args.h"
 #include "cohort/work.h"
 
+/* What stands before the outcome. */
+typedef enum Lead
+{
+	LEAD_NONE,
+	LEAD_WEIGHT,
+	LEAD_COUNT
+} Lead;
+
+static const char *const lead_func[] = {"sipp.cohort", "sipp.weighted_cohort", "sipp.counted_cohort"};
+static const char *const lead_array_func[] =
+{"sipp.cohort_array", "sipp.weighted_cohort_array", "sipp.counted_cohort_array"};
+static const char *const lead_words[] = {"", "weight, ", "count, "};
+
+/* The outcome's place among the arguments, of which the state is the first. */
+#define OUTCOME_ARG(lead) ((lead) == LEAD_NONE ? 1 : 2)
+
 /* What a call keeps for the length of a query. */
 typedef struct Call
 {
-	int			narg;			/* arguments after the state */
-	bool		weighted;
-	Arg		   *arg;			/* weight (if any), outcome, covariates */
+	int			narg;			/* outcome and covariates */
+	Arg		   *arg;
 	int			nterm;
 	SippTerm   *term;
-	double		value[SIPP_MAX_TERMS + 2];	/* this row's: weight (if any),
-											 * outcome, covariates */
+	double		value[SIPP_MAX_TERMS + 1];	/* this row's */
 	WorkLabel	label[SIPP_MAX_TERMS];
 } Call;
 
@@ -91,24 +113,34 @@ column_name(FunctionCallInfo fcinfo, int argno)
 	return name[0] == '\0' ? NULL : name;
 }
 
+/*
+ * Was a term named by its position (x1, x2, ...), because its argument is an
+ * expression or a constant?  A column may have such a name, too.
+ */
+bool
+term_is_unnamed(const SippTerm *t)
+{
+	return t->name[0] == 'x' && t->name[1] != '\0' &&
+		t->name[1 + strspn(t->name + 1, "0123456789")] == '\0';
+}
+
 /* The plan of a call: types and names of its arguments. */
 static Call *
-make_call(FunctionCallInfo fcinfo, bool weighted)
+make_call(FunctionCallInfo fcinfo, Lead lead)
 {
-	const char *func = weighted ? "sipp.weighted_cohort" : "sipp.cohort";
+	const char *func = lead_func[lead];
 	MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
 	Call	   *call = palloc0(sizeof(Call));
-	int			skip = weighted ? 2 : 1;	/* before the covariates */
+	int			base = OUTCOME_ARG(lead);
 
 	if (get_fn_expr_variadic(fcinfo->flinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("%s does not take VARIADIC with an array", func),
-				 errhint("Use %s_array(%soutcome, numbers, factors).", func,
-						 weighted ? "weight, " : "")));
-	call->weighted = weighted;
-	call->narg = PG_NARGS() - 1;
-	call->nterm = call->narg - skip;
+				 errhint("Use %s(%soutcome, numbers, factors).", lead_array_func[lead],
+						 lead_words[lead])));
+	call->narg = PG_NARGS() - base;
+	call->nterm = call->narg - 1;
 	if (call->nterm > SIPP_MAX_TERMS)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -118,12 +150,20 @@ make_call(FunctionCallInfo fcinfo, bool weighted)
 	for (int i = 0; i < call->narg; i++)
 	{
 		Arg		   *arg = &call->arg[i];
-		Oid			type = get_fn_expr_argtype(fcinfo->flinfo, i + 1);
-		int			t = i - skip;
+		Oid			type = get_fn_expr_argtype(fcinfo->flinfo, base + i);
+		int			t = i - 1;
 
+		if (!OidIsValid(type))
+			ereport(ERROR,
+					(errcode(ERRCODE_INDETERMINATE_DATATYPE),
+					 errmsg("%s cannot tell the types of its arguments here", func),
+					 errdetail("It is called without the expression that they are from, "
+							   "as by an engine that distributes an aggregate."),
+					 errhint("Use %s(%soutcome, numbers, factors), whose types are fixed.",
+							 lead_array_func[lead], lead_words[lead])));
 		if (t < 0)
-			arg->name = weighted && i == 0 ? "weight" : "outcome";
-		else if ((arg->name = column_name(fcinfo, i)) == NULL)
+			arg->name = "outcome";
+		else if ((arg->name = column_name(fcinfo, base + i - 1)) == NULL)
 			arg->name = psprintf("x%d", t + 1);
 		else
 			arg->name = pstrdup(arg->name);
@@ -152,26 +192,71 @@ not_finite(const char *func, const char *name, double v)
 			 errhint("Turn it into NULL or leave such rows out with FILTER; NULL rows are counted as dropped.")));
 }
 
-/* The error of a weight that is none. */
-pg_noreturn static void
-bad_weight(const char *func, double w)
+/* The weight of a row: argument 1, which is not NULL. */
+static double
+weight_arg(FunctionCallInfo fcinfo, const char *func)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("argument \"weight\" of %s must be positive", func),
-			 errdetail("It is %g.", w),
-			 errhint("Leave rows of no weight out with FILTER (WHERE weight > 0).")));
+	double		w = PG_GETARG_FLOAT8(1);
+
+	if (!isfinite(w))
+		not_finite(func, "weight", w);
+	if (!(w > 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"weight\" of %s must be positive", func),
+				 errdetail("It is %g.", w),
+				 errhint("Leave rows of no weight out with FILTER (WHERE weight > 0).")));
+	return w;
 }
 
-/* Count a row that lacks a value. */
-static Work *
-drop_row(Work *w)
+/*
+ * How many pupils a row is: argument 1.  NULL is an error, because a suppressed
+ * count does not say how many pupils are left out.
+ */
+static int64
+count_arg(FunctionCallInfo fcinfo, const char *func)
 {
-	if (w->dropped >= SIPP_MAX_ROWS)
+	int64		n;
+
+	if (PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"count\" of %s must not be NULL", func),
+				 errdetail("How many pupils the row stands for is not known, so that they cannot be counted as dropped."),
+				 errhint("Leave such rows out with FILTER (WHERE count IS NOT NULL).")));
+	n = PG_GETARG_INT64(1);
+	if (n < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"count\" of %s must not be negative", func),
+				 errdetail("It is %lld.", (long long) n)));
+	return n;
+}
+
+/* Check that there is room for more rows. */
+static inline void
+check_rows(int64 rows, int64 more)
+{
+	if (unlikely(more > SIPP_MAX_ROWS - rows))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("a cohort cannot have more than 2^53 rows")));
-	w->dropped++;
+}
+
+/* The weight of a complete row that stands for this many. */
+static inline double
+row_weight(FunctionCallInfo fcinfo, Lead lead, const char *func, const Work *w, int64 rows)
+{
+	check_rows(w->rows, rows);
+	return lead == LEAD_WEIGHT ? weight_arg(fcinfo, func) : (double) rows;
+}
+
+/* Count rows that lack a value. */
+static Work *
+drop_rows(Work *w, int64 rows)
+{
+	check_rows(w->dropped, rows);
+	w->dropped += rows;
 	return w;
 }
 
@@ -200,34 +285,40 @@ state_arg(FunctionCallInfo fcinfo, const char *func)
 }
 
 /*
- * Transition of sipp.cohort and sipp.weighted_cohort: state, [weight,] outcome,
- * covariates.  Nothing is allocated or looked up per row but for a new level.
+ * Transition of the aggregates with covariates: state, [weight or count,]
+ * outcome, covariates.  Nothing is allocated or looked up per row but for a new
+ * level.
  */
-static Datum
-accumulate(FunctionCallInfo fcinfo, bool weighted)
+static pg_attribute_always_inline Datum
+accumulate(FunctionCallInfo fcinfo, Lead lead)
 {
-	const char *func = weighted ? "sipp.weighted_cohort" : "sipp.cohort";
+	const char *func = lead_func[lead];
+	int			base = OUTCOME_ARG(lead);
 	Work	   *w = state_arg(fcinfo, func);
 	Call	   *call = fcinfo->flinfo->fn_extra;
 	double	   *value;
 	int			nnum = 0;
 	int			nlabel = 0;
-	double		weight = 1;
+	double		weight;
+	int64		rows = 1;
 
 	if (unlikely(call == NULL))
-		call = fcinfo->flinfo->fn_extra = make_call(fcinfo, weighted);
+		call = fcinfo->flinfo->fn_extra = make_call(fcinfo, lead);
 	if (unlikely(w == NULL))
-		w = work_make(call->nterm, call->term, weighted);
+		w = work_make(call->nterm, call->term, lead == LEAD_WEIGHT);
 
-	for (int i = 1; i <= call->narg; i++)
+	if (lead == LEAD_COUNT && (rows = count_arg(fcinfo, func)) == 0)
+		PG_RETURN_POINTER(w);
+	for (int i = 1; i < base + call->narg; i++)
 		if (PG_ARGISNULL(i))
-			PG_RETURN_POINTER(drop_row(w));
+			PG_RETURN_POINTER(drop_rows(w, rows));
+	weight = row_weight(fcinfo, lead, func, w, rows);
 
 	value = call->value;
 	for (int i = 0; i < call->narg; i++)
 	{
 		Arg		   *arg = &call->arg[i];
-		Datum		d = PG_GETARG_DATUM(i + 1);
+		Datum		d = PG_GETARG_DATUM(base + i);
 		double		v;
 
 		if (!ARG_IS_NUMBER(arg->kind))
@@ -238,35 +329,84 @@ accumulate(FunctionCallInfo fcinfo, bool weighted)
 		v = arg_number(arg->kind, d);
 		if (unlikely(!isfinite(v)))
 			not_finite(func, arg->name, v);
-		if (weighted && i == 0)
-		{
-			if (!(v > 0))
-				bad_weight(func, v);
-			weight = v;
-		}
-		else
-			value[nnum++] = v;
+		value[nnum++] = v;
 	}
-	if (unlikely(nnum != w->nnum || nlabel != w->nfactor || weighted != w->weighted))
+	if (unlikely(nnum != w->nnum || nlabel != w->nfactor || w->weighted != (lead == LEAD_WEIGHT)))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("the state of %s is of another call", func)));
-	PG_RETURN_POINTER(work_add_row(w, value, call->label, weight));
+	PG_RETURN_POINTER(work_add_row(w, value, call->label, weight, rows));
 }
 
 PG_FUNCTION_INFO_V1(sipp_cohort_accum);
 Datum
 sipp_cohort_accum(PG_FUNCTION_ARGS)
 {
-	return accumulate(fcinfo, false);
+	return accumulate(fcinfo, LEAD_NONE);
 }
 
 PG_FUNCTION_INFO_V1(sipp_weighted_cohort_accum);
 Datum
 sipp_weighted_cohort_accum(PG_FUNCTION_ARGS)
 {
-	return accumulate(fcinfo, true);
+	return accumulate(fcinfo, LEAD_WEIGHT);
 }
+
+PG_FUNCTION_INFO_V1(sipp_counted_cohort_accum);
+Datum
+sipp_counted_cohort_accum(PG_FUNCTION_ARGS)
+{
+	return accumulate(fcinfo, LEAD_COUNT);
+}
+
+/*
+ * Transition of the aggregates without covariates: state, [weight or count,]
+ * outcome, a float8 or a boolean.
+ */
+static Datum
+accumulate_outcome(FunctionCallInfo fcinfo, Lead lead, bool is_boolean)
+{
+	const char *func = lead_func[lead];
+	int			base = OUTCOME_ARG(lead);
+	Work	   *w = state_arg(fcinfo, func);
+	double		y;
+	double		weight;
+	int64		rows = 1;
+
+	if (unlikely(w == NULL))
+		w = work_make(0, NULL, lead == LEAD_WEIGHT);
+	if (lead == LEAD_COUNT && (rows = count_arg(fcinfo, func)) == 0)
+		PG_RETURN_POINTER(w);
+	if (PG_ARGISNULL(1) || PG_ARGISNULL(base))
+		PG_RETURN_POINTER(drop_rows(w, rows));
+	weight = row_weight(fcinfo, lead, func, w, rows);
+	y = is_boolean ? (double) PG_GETARG_BOOL(base) : PG_GETARG_FLOAT8(base);
+	if (unlikely(!isfinite(y)))
+		not_finite(func, "outcome", y);
+	if (unlikely(w->nnum != 1 || w->nfactor != 0 || w->weighted != (lead == LEAD_WEIGHT)))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("the state of %s is of another call", func)));
+	PG_RETURN_POINTER(work_add_row(w, &y, NULL, weight, rows));
+}
+
+#define OUTCOME_TRANSITION(name, lead) \
+	PG_FUNCTION_INFO_V1(sipp_##name##_accum_float8); \
+	Datum \
+	sipp_##name##_accum_float8(PG_FUNCTION_ARGS) \
+	{ \
+		return accumulate_outcome(fcinfo, lead, false); \
+	} \
+	PG_FUNCTION_INFO_V1(sipp_##name##_accum_bool); \
+	Datum \
+	sipp_##name##_accum_bool(PG_FUNCTION_ARGS) \
+	{ \
+		return accumulate_outcome(fcinfo, lead, true); \
+	}
+
+OUTCOME_TRANSITION(cohort, LEAD_NONE)
+OUTCOME_TRANSITION(weighted_cohort, LEAD_WEIGHT)
+OUTCOME_TRANSITION(counted_cohort, LEAD_COUNT)
 
 /* An array argument: one-dimensional, or empty. */
 static ArrayType *
@@ -316,23 +456,27 @@ make_array_state(int nnum, int nfactor, bool weighted, const char *func)
 }
 
 /*
- * Transition of sipp.cohort_array and sipp.weighted_cohort_array: state,
- * [weight,] outcome, numbers float8[], factors text[].  Uses neither fn_expr nor
- * fn_extra, so that it runs wherever an engine may put it.
+ * Transition of the _array aggregates: state, [weight or count,] outcome, numbers
+ * float8[], factors text[].
  */
 static Datum
-accumulate_array(FunctionCallInfo fcinfo, bool weighted)
+accumulate_array(FunctionCallInfo fcinfo, Lead lead)
 {
-	const char *func = weighted ? "sipp.weighted_cohort_array" : "sipp.cohort_array";
-	int			base = weighted ? 2 : 1;
+	const char *func = lead_array_func[lead];
+	int			base = OUTCOME_ARG(lead);
+	bool		weighted = lead == LEAD_WEIGHT;
 	Work	   *w = state_arg(fcinfo, func);
 	double		x[SIPP_MAX_TERMS + 1];
 	WorkLabel	label[SIPP_MAX_TERMS];
-	double		weight = 1;
+	double		weight;
+	int64		rows = 1;
 	ArrayType  *numbers;
 	ArrayType  *factors;
 	int			nnum;
 	int			nfactor;
+
+	if (lead == LEAD_COUNT)
+		rows = count_arg(fcinfo, func);
 
 	/* a NULL array does not tell how many covariates there are */
 	if (PG_ARGISNULL(base + 1) || PG_ARGISNULL(base + 2))
@@ -342,7 +486,7 @@ accumulate_array(FunctionCallInfo fcinfo, bool weighted)
 			w = work_make(0, NULL, weighted);
 			w->shapeless = true;
 		}
-		PG_RETURN_POINTER(drop_row(w));
+		PG_RETURN_POINTER(drop_rows(w, rows));
 	}
 	numbers = array_arg(fcinfo, base + 1, func, "numbers", &nnum);
 	factors = array_arg(fcinfo, base + 2, func, "factors", &nfactor);
@@ -359,18 +503,13 @@ accumulate_array(FunctionCallInfo fcinfo, bool weighted)
 				 errmsg("the arrays of %s must have the same length in every row", func),
 				 errdetail("A row has %d numbers and %d factors, an earlier one %d and %d.",
 						   nnum, nfactor, w->nnum - 1, w->nfactor)));
-	if (PG_ARGISNULL(base) || (weighted && PG_ARGISNULL(1)) ||
+	if (rows == 0)
+		PG_RETURN_POINTER(w);
+	if (PG_ARGISNULL(base) || PG_ARGISNULL(1) ||
 		array_contains_nulls(numbers) || array_contains_nulls(factors))
-		PG_RETURN_POINTER(drop_row(w));
+		PG_RETURN_POINTER(drop_rows(w, rows));
 
-	if (weighted)
-	{
-		weight = PG_GETARG_FLOAT8(1);
-		if (!isfinite(weight))
-			not_finite(func, "weight", weight);
-		if (!(weight > 0))
-			bad_weight(func, weight);
-	}
+	weight = row_weight(fcinfo, lead, func, w, rows);
 	x[0] = PG_GETARG_FLOAT8(base);
 	if (!isfinite(x[0]))
 		not_finite(func, "outcome", x[0]);
@@ -393,21 +532,28 @@ accumulate_array(FunctionCallInfo fcinfo, bool weighted)
 			p = (char *) att_align_nominal(p, TYPALIGN_INT);
 		}
 	}
-	PG_RETURN_POINTER(work_add_row(w, x, label, weight));
+	PG_RETURN_POINTER(work_add_row(w, x, label, weight, rows));
 }
 
 PG_FUNCTION_INFO_V1(sipp_cohort_array_accum);
 Datum
 sipp_cohort_array_accum(PG_FUNCTION_ARGS)
 {
-	return accumulate_array(fcinfo, false);
+	return accumulate_array(fcinfo, LEAD_NONE);
 }
 
 PG_FUNCTION_INFO_V1(sipp_weighted_cohort_array_accum);
 Datum
 sipp_weighted_cohort_array_accum(PG_FUNCTION_ARGS)
 {
-	return accumulate_array(fcinfo, true);
+	return accumulate_array(fcinfo, LEAD_WEIGHT);
+}
+
+PG_FUNCTION_INFO_V1(sipp_counted_cohort_array_accum);
+Datum
+sipp_counted_cohort_array_accum(PG_FUNCTION_ARGS)
+{
+	return accumulate_array(fcinfo, LEAD_COUNT);
 }
 
 /* Combine two states of any of these aggregates, each in either form. */

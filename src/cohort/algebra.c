@@ -316,6 +316,7 @@ copy_into(Cohort *dst, const Cohort *src, const int *termmap)
 	dst->dropped = src->dropped;
 	dst->weight = src->weight;
 	dst->sum_log_w = src->sum_log_w;
+	dst->fractional = src->fractional;
 	memcpy(dst->mean, mean, sizeof(double) * dst->nnum);
 	add_cross(dst, src, &m, 1);
 	add_levels(dst, src, &m, 1, mean, mean);
@@ -381,6 +382,7 @@ cohort_merge(const Cohort *a, const Cohort *b)
 	d = palloc(sizeof(double) * c->nnum);
 	c->rows += b->rows;
 	c->sum_log_w += b->sum_log_w;
+	c->fractional |= b->fractional;
 	if (a->rows == 0)
 	{
 		memcpy(old, mb, sizeof(double) * c->nnum);

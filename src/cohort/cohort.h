@@ -51,6 +51,7 @@ typedef struct SippTerm
 typedef struct Cohort
 {
 	bool		weighted;
+	bool		fractional;		/* weighted, and a weight is not a whole number */
 	bool		shapeless;		/* saw only rows that did not say what the terms
 								 * are (NULL arrays): merges with anything */
 	int			nterm;
@@ -100,6 +101,9 @@ extern int	term_reference(const SippTerm *t);	/* index of the reference level, -
 extern Cohort *cohort_select(const Cohort *c, int n, const int *terms);
 extern char *terms_to_string(int nterm, const SippTerm *terms); /* "a, b, c" for messages */
 extern const char *kind_name(SippKind kind);
+
+/* accumulate.c */
+extern bool term_is_unnamed(const SippTerm *t);
 
 /*
  * frame.c: the columns of a design matrix over many cohorts.  Column 0 is the

@@ -116,29 +116,61 @@ COMMENT ON CAST (sipp.cohort AS jsonb) IS 'the text form of the cohort as a docu
 
 CREATE FUNCTION sipp.factor(value anyelement) RETURNS text
 	AS 'MODULE_PATHNAME', 'sipp_factor' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1;
+CREATE FUNCTION sipp.factor(value smallint) RETURNS text
+	AS 'MODULE_PATHNAME', 'sipp_factor_int2' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+CREATE FUNCTION sipp.factor(value integer) RETURNS text
+	AS 'MODULE_PATHNAME', 'sipp_factor_int4' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+CREATE FUNCTION sipp.factor(value bigint) RETURNS text
+	AS 'MODULE_PATHNAME', 'sipp_factor_int8' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+CREATE FUNCTION sipp.factor(value numeric) RETURNS text
+	AS 'MODULE_PATHNAME', 'sipp_factor_numeric' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+CREATE FUNCTION sipp.factor(value boolean) RETURNS text
+	AS 'MODULE_PATHNAME', 'sipp_factor_bool' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+CREATE FUNCTION sipp.factor(value text) RETURNS text
+	AS 'MODULE_PATHNAME', 'sipp_factor_text' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+CREATE FUNCTION sipp.factor(value "char") RETURNS text
+	AS 'MODULE_PATHNAME', 'sipp_factor_char' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+
 COMMENT ON FUNCTION sipp.factor(anyelement) IS
-'A code as a factor: the value''s text, so that sipp.cohort(outcome, sipp.factor(stage)) has one level for each stage instead of a slope. The column keeps its name';
+'A code as a factor: a label that follows from the value alone, whatever the session''s settings say, so that sipp.cohort(outcome, sipp.factor(stage)) has one level for each stage instead of a slope. The column keeps its name';
+COMMENT ON FUNCTION sipp.factor(smallint) IS 'A code as a factor: its digits';
+COMMENT ON FUNCTION sipp.factor(integer) IS 'A code as a factor: its digits';
+COMMENT ON FUNCTION sipp.factor(bigint) IS 'A code as a factor: its digits';
+COMMENT ON FUNCTION sipp.factor(numeric) IS 'A code as a factor: its digits without trailing zeros, so that 1, 1.0 and 1.00 are one level';
+COMMENT ON FUNCTION sipp.factor(boolean) IS 'A yes/no column as a factor: true or false';
+COMMENT ON FUNCTION sipp.factor(text) IS 'A factor that is one already: the text itself';
+COMMENT ON FUNCTION sipp.factor("char") IS 'A code as a factor: the character';
 
 CREATE FUNCTION sipp.cohort_accum(state sipp.cohort, outcome float8) RETURNS sipp.cohort
-	AS 'MODULE_PATHNAME', 'sipp_cohort_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'sipp_cohort_accum_float8' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 CREATE FUNCTION sipp.cohort_accum(state sipp.cohort, outcome boolean) RETURNS sipp.cohort
-	AS 'MODULE_PATHNAME', 'sipp_cohort_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'sipp_cohort_accum_bool' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 CREATE FUNCTION sipp.cohort_accum(state sipp.cohort, outcome float8, VARIADIC covariates "any") RETURNS sipp.cohort
 	AS 'MODULE_PATHNAME', 'sipp_cohort_accum' LANGUAGE C STABLE PARALLEL SAFE;
 CREATE FUNCTION sipp.cohort_accum(state sipp.cohort, outcome boolean, VARIADIC covariates "any") RETURNS sipp.cohort
 	AS 'MODULE_PATHNAME', 'sipp_cohort_accum' LANGUAGE C STABLE PARALLEL SAFE;
 CREATE FUNCTION sipp.weighted_cohort_accum(state sipp.cohort, weight float8, outcome float8) RETURNS sipp.cohort
-	AS 'MODULE_PATHNAME', 'sipp_weighted_cohort_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'sipp_weighted_cohort_accum_float8' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 CREATE FUNCTION sipp.weighted_cohort_accum(state sipp.cohort, weight float8, outcome boolean) RETURNS sipp.cohort
-	AS 'MODULE_PATHNAME', 'sipp_weighted_cohort_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'sipp_weighted_cohort_accum_bool' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 CREATE FUNCTION sipp.weighted_cohort_accum(state sipp.cohort, weight float8, outcome float8, VARIADIC covariates "any") RETURNS sipp.cohort
 	AS 'MODULE_PATHNAME', 'sipp_weighted_cohort_accum' LANGUAGE C STABLE PARALLEL SAFE;
 CREATE FUNCTION sipp.weighted_cohort_accum(state sipp.cohort, weight float8, outcome boolean, VARIADIC covariates "any") RETURNS sipp.cohort
 	AS 'MODULE_PATHNAME', 'sipp_weighted_cohort_accum' LANGUAGE C STABLE PARALLEL SAFE;
+CREATE FUNCTION sipp.counted_cohort_accum(state sipp.cohort, count bigint, outcome float8) RETURNS sipp.cohort
+	AS 'MODULE_PATHNAME', 'sipp_counted_cohort_accum_float8' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+CREATE FUNCTION sipp.counted_cohort_accum(state sipp.cohort, count bigint, outcome boolean) RETURNS sipp.cohort
+	AS 'MODULE_PATHNAME', 'sipp_counted_cohort_accum_bool' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+CREATE FUNCTION sipp.counted_cohort_accum(state sipp.cohort, count bigint, outcome float8, VARIADIC covariates "any") RETURNS sipp.cohort
+	AS 'MODULE_PATHNAME', 'sipp_counted_cohort_accum' LANGUAGE C STABLE PARALLEL SAFE;
+CREATE FUNCTION sipp.counted_cohort_accum(state sipp.cohort, count bigint, outcome boolean, VARIADIC covariates "any") RETURNS sipp.cohort
+	AS 'MODULE_PATHNAME', 'sipp_counted_cohort_accum' LANGUAGE C STABLE PARALLEL SAFE;
 CREATE FUNCTION sipp.cohort_array_accum(state sipp.cohort, outcome float8, numbers float8[], factors text[]) RETURNS sipp.cohort
 	AS 'MODULE_PATHNAME', 'sipp_cohort_array_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 CREATE FUNCTION sipp.weighted_cohort_array_accum(state sipp.cohort, weight float8, outcome float8, numbers float8[], factors text[]) RETURNS sipp.cohort
 	AS 'MODULE_PATHNAME', 'sipp_weighted_cohort_array_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+CREATE FUNCTION sipp.counted_cohort_array_accum(state sipp.cohort, count bigint, outcome float8, numbers float8[], factors text[]) RETURNS sipp.cohort
+	AS 'MODULE_PATHNAME', 'sipp_counted_cohort_array_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 CREATE FUNCTION sipp.cohort_combine(sipp.cohort, sipp.cohort) RETURNS sipp.cohort
 	AS 'MODULE_PATHNAME', 'sipp_cohort_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 CREATE FUNCTION sipp.cohort_final(sipp.cohort) RETURNS sipp.cohort
@@ -152,8 +184,13 @@ COMMENT ON FUNCTION sipp.weighted_cohort_accum(sipp.cohort, float8, float8) IS '
 COMMENT ON FUNCTION sipp.weighted_cohort_accum(sipp.cohort, float8, boolean) IS 'Transition of sipp.weighted_cohort(weight, outcome)';
 COMMENT ON FUNCTION sipp.weighted_cohort_accum(sipp.cohort, float8, float8, "any") IS 'Transition of sipp.weighted_cohort';
 COMMENT ON FUNCTION sipp.weighted_cohort_accum(sipp.cohort, float8, boolean, "any") IS 'Transition of sipp.weighted_cohort';
+COMMENT ON FUNCTION sipp.counted_cohort_accum(sipp.cohort, bigint, float8) IS 'Transition of sipp.counted_cohort(count, outcome)';
+COMMENT ON FUNCTION sipp.counted_cohort_accum(sipp.cohort, bigint, boolean) IS 'Transition of sipp.counted_cohort(count, outcome)';
+COMMENT ON FUNCTION sipp.counted_cohort_accum(sipp.cohort, bigint, float8, "any") IS 'Transition of sipp.counted_cohort';
+COMMENT ON FUNCTION sipp.counted_cohort_accum(sipp.cohort, bigint, boolean, "any") IS 'Transition of sipp.counted_cohort';
 COMMENT ON FUNCTION sipp.cohort_array_accum(sipp.cohort, float8, float8[], text[]) IS 'Transition of sipp.cohort_array';
 COMMENT ON FUNCTION sipp.weighted_cohort_array_accum(sipp.cohort, float8, float8, float8[], text[]) IS 'Transition of sipp.weighted_cohort_array';
+COMMENT ON FUNCTION sipp.counted_cohort_array_accum(sipp.cohort, bigint, float8, float8[], text[]) IS 'Transition of sipp.counted_cohort_array';
 COMMENT ON FUNCTION sipp.cohort_combine(sipp.cohort, sipp.cohort) IS 'Combine two states; also the transition of sipp.merge';
 COMMENT ON FUNCTION sipp.cohort_final(sipp.cohort) IS 'Final function of the aggregates that return a cohort: canonical bytes';
 
@@ -197,6 +234,26 @@ CREATE AGGREGATE sipp.weighted_cohort(weight float8, outcome boolean, VARIADIC c
 	FINALFUNC = sipp.cohort_final, FINALFUNC_MODIFY = READ_ONLY,
 	COMBINEFUNC = sipp.cohort_combine, PARALLEL = SAFE
 );
+CREATE AGGREGATE sipp.counted_cohort(count bigint, outcome float8) (
+	SFUNC = sipp.counted_cohort_accum, STYPE = sipp.cohort, SSPACE = 200,
+	FINALFUNC = sipp.cohort_final, FINALFUNC_MODIFY = READ_ONLY,
+	COMBINEFUNC = sipp.cohort_combine, PARALLEL = SAFE
+);
+CREATE AGGREGATE sipp.counted_cohort(count bigint, outcome boolean) (
+	SFUNC = sipp.counted_cohort_accum, STYPE = sipp.cohort, SSPACE = 200,
+	FINALFUNC = sipp.cohort_final, FINALFUNC_MODIFY = READ_ONLY,
+	COMBINEFUNC = sipp.cohort_combine, PARALLEL = SAFE
+);
+CREATE AGGREGATE sipp.counted_cohort(count bigint, outcome float8, VARIADIC covariates "any") (
+	SFUNC = sipp.counted_cohort_accum, STYPE = sipp.cohort, SSPACE = 2000,
+	FINALFUNC = sipp.cohort_final, FINALFUNC_MODIFY = READ_ONLY,
+	COMBINEFUNC = sipp.cohort_combine, PARALLEL = SAFE
+);
+CREATE AGGREGATE sipp.counted_cohort(count bigint, outcome boolean, VARIADIC covariates "any") (
+	SFUNC = sipp.counted_cohort_accum, STYPE = sipp.cohort, SSPACE = 2000,
+	FINALFUNC = sipp.cohort_final, FINALFUNC_MODIFY = READ_ONLY,
+	COMBINEFUNC = sipp.cohort_combine, PARALLEL = SAFE
+);
 CREATE AGGREGATE sipp.cohort_array(outcome float8, numbers float8[], factors text[]) (
 	SFUNC = sipp.cohort_array_accum, STYPE = sipp.cohort, SSPACE = 2000,
 	FINALFUNC = sipp.cohort_final, FINALFUNC_MODIFY = READ_ONLY,
@@ -204,6 +261,11 @@ CREATE AGGREGATE sipp.cohort_array(outcome float8, numbers float8[], factors tex
 );
 CREATE AGGREGATE sipp.weighted_cohort_array(weight float8, outcome float8, numbers float8[], factors text[]) (
 	SFUNC = sipp.weighted_cohort_array_accum, STYPE = sipp.cohort, SSPACE = 2000,
+	FINALFUNC = sipp.cohort_final, FINALFUNC_MODIFY = READ_ONLY,
+	COMBINEFUNC = sipp.cohort_combine, PARALLEL = SAFE
+);
+CREATE AGGREGATE sipp.counted_cohort_array(count bigint, outcome float8, numbers float8[], factors text[]) (
+	SFUNC = sipp.counted_cohort_array_accum, STYPE = sipp.cohort, SSPACE = 2000,
 	FINALFUNC = sipp.cohort_final, FINALFUNC_MODIFY = READ_ONLY,
 	COMBINEFUNC = sipp.cohort_combine, PARALLEL = SAFE
 );
@@ -222,19 +284,34 @@ COMMENT ON AGGREGATE sipp.cohort(float8, "any") IS
 COMMENT ON AGGREGATE sipp.cohort(boolean, "any") IS
 'The evidence of a group of pupils about a yes/no outcome (1/0) and its covariates; see sipp.cohort(float8, "any")';
 COMMENT ON AGGREGATE sipp.weighted_cohort(float8, float8) IS
-'sipp.cohort with precision weights (the outcome''s variance is inversely proportional to the weight), without covariates';
+'sipp.cohort with precision weights (the outcome''s variance is inversely proportional to the weight), without covariates. Counts of pupils are no such weights: see sipp.counted_cohort';
 COMMENT ON AGGREGATE sipp.weighted_cohort(float8, boolean) IS
 'sipp.cohort with precision weights, a yes/no outcome and no covariates';
 COMMENT ON AGGREGATE sipp.weighted_cohort(float8, float8, "any") IS
-'sipp.cohort with precision weights: the outcome''s variance is inversely proportional to the weight, which must be positive';
+'sipp.cohort with precision weights: the outcome''s variance is inversely proportional to the weight, which must be positive. Counts of pupils are no such weights: see sipp.counted_cohort';
 COMMENT ON AGGREGATE sipp.weighted_cohort(float8, boolean, "any") IS
 'sipp.cohort with precision weights and a yes/no outcome';
+COMMENT ON AGGREGATE sipp.counted_cohort(bigint, float8) IS
+'sipp.cohort of rows that stand for as many pupils as count says, without covariates. The same as sipp.cohort of the expanded rows';
+COMMENT ON AGGREGATE sipp.counted_cohort(bigint, boolean) IS
+'sipp.cohort of rows that stand for as many pupils as count says, of a yes/no outcome and without covariates';
+COMMENT ON AGGREGATE sipp.counted_cohort(bigint, float8, "any") IS
+'sipp.cohort of rows that stand for as many pupils as count says, as in published tables: the same as sipp.cohort of the expanded rows. A row with a NULL drops all its pupils, a count of 0 adds nothing, and a NULL count is an error';
+COMMENT ON AGGREGATE sipp.counted_cohort(bigint, boolean, "any") IS
+'sipp.counted_cohort of a yes/no outcome (1/0)';
 COMMENT ON AGGREGATE sipp.cohort_array(float8, float8[], text[]) IS
 'sipp.cohort with covariates in arrays, for engines that distribute an aggregate and for programs: numbers become terms x1, x2, ..., factors f1, f2, ... (name them with sipp.rename). Arrays have the same lengths in all rows, ''{}'' where there are none; a NULL array or element drops the row';
 COMMENT ON AGGREGATE sipp.weighted_cohort_array(float8, float8, float8[], text[]) IS
 'sipp.cohort_array with precision weights';
+COMMENT ON AGGREGATE sipp.counted_cohort_array(bigint, float8, float8[], text[]) IS
+'sipp.cohort_array of rows that stand for as many pupils as count says';
 COMMENT ON AGGREGATE sipp.merge(sipp.cohort) IS
 'Roll cohorts of disjoint pupils up into one: classes into a school, years into a school, schools into an authority. Their terms must be the same';
+
+CREATE FUNCTION sipp.cohort_of(n bigint, mean float8, sd float8) RETURNS sipp.cohort
+	AS 'MODULE_PATHNAME', 'sipp_cohort_of' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION sipp.cohort_of(bigint, float8, float8) IS
+'A cohort without covariates from published figures: number of pupils, mean and standard deviation (divisor n - 1) of their outcome. Of one pupil the standard deviation is NULL or 0; otherwise NULL where a figure is NULL';
 
 -- from cohorts to cohorts
 

@@ -182,6 +182,26 @@ struct FrameMap
 	Place		place[FLEXIBLE_ARRAY_MEMBER];
 };
 
+/* The reason that a cohort lacks the frame's term t. */
+static char *
+lacks_term(const SippFrame *f, const Cohort *c, const SippTerm *t)
+{
+	if (t->context)
+		return psprintf("the cohort lacks term \"%s\": apply sipp.with_context", t->name);
+	for (int i = 0; i < c->nterm; i++)
+	{
+		bool		known = false;
+
+		for (int k = 0; k < f->nterm; k++)
+			known |= strcmp(f->term[k].name, c->term[i].name) == 0;
+		if (!known && term_is_unnamed(&c->term[i]))
+			return psprintf("the cohort lacks term \"%s\"; its term \"%s\" is an expression or constant and has no name of its own: "
+							"use sipp.rename, or OFFSET 0 in the subquery that names it",
+							t->name, c->term[i].name);
+	}
+	return psprintf("the cohort lacks term \"%s\"", t->name);
+}
+
 /* A cohort that does not fit. */
 static FrameMap *
 misfit(FrameMap *m, char *reason)
@@ -214,8 +234,7 @@ frame_map(const SippFrame *f, const Cohort *c)
 		int			k = 0;
 
 		if (s == NULL)
-			return misfit(m, psprintf("the cohort lacks term \"%s\"%s", t->name,
-									  t->context ? ": apply sipp.with_context" : ""));
+			return misfit(m, lacks_term(f, c, t));
 		if (s->kind != t->kind || s->context != t->context)
 			return misfit(m, psprintf("term \"%s\" is of kind %s in the cohort and %s in the model",
 									  t->name, kind_name(s->kind), kind_name(t->kind)));

@@ -181,6 +181,58 @@ sipp_cohort_describe(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+/* The error of a figure of cohort_of. */
+pg_noreturn static void
+bad_figure(const char *arg, const char *must, double value)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("argument \"%s\" of sipp.cohort_of must be %s", arg, must),
+			 errdetail("It is %g.", value)));
+}
+
+/*
+ * cohort_of(n, mean, sd): the sums are n, mean and (n - 1) sd^2.  Of no pupils
+ * there is no mean, and of less than two no sd; 0 may stand for them, as it does
+ * in published tables.
+ */
+PG_FUNCTION_INFO_V1(sipp_cohort_of);
+Datum
+sipp_cohort_of(PG_FUNCTION_ARGS)
+{
+	double		mean = PG_ARGISNULL(1) ? 0 : PG_GETARG_FLOAT8(1);
+	double		sd = PG_ARGISNULL(2) ? 0 : PG_GETARG_FLOAT8(2);
+	Cohort	   *c;
+	int64		n;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	n = PG_GETARG_INT64(0);
+	if (n < 0)
+		bad_figure("n", "0 or more", (double) n);
+	if (n > SIPP_MAX_ROWS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a cohort cannot have more than 2^53 rows")));
+	if (!isfinite(mean))
+		bad_figure("mean", "finite", mean);
+	if (!isfinite(sd) || sd < 0)
+		bad_figure("sd", "finite and not negative", sd);
+	if (n == 0 && mean != 0)
+		bad_figure("mean", "NULL or 0 where n is 0", mean);
+	if (n < 2 && sd != 0)
+		bad_figure("sd", "NULL or 0 where n is below 2", sd);
+	if ((n > 0 && PG_ARGISNULL(1)) || (n > 1 && PG_ARGISNULL(2)))
+		PG_RETURN_NULL();
+
+	c = cohort_make(0, NULL, false);
+	c->rows = n;
+	c->weight = (double) n;
+	c->mean[0] = mean;
+	c->cross[0] = n > 1 ? (double) (n - 1) * sd * sd : 0;
+	PG_RETURN_POINTER(cohort_pack(c));
+}
+
 PG_FUNCTION_INFO_V1(sipp_cohort_add);
 Datum
 sipp_cohort_add(PG_FUNCTION_ARGS)
@@ -285,6 +337,7 @@ sipp_cohort_with_context(PG_FUNCTION_ARGS)
 	out->dropped = c->dropped;
 	out->weight = c->weight;
 	out->sum_log_w = c->sum_log_w;
+	out->fractional = c->fractional;
 	memcpy(out->mean, c->mean, sizeof(double) * c->nnum);
 	memcpy(out->cross, c->cross, sizeof(double) * SIPP_NTRI(c->nnum));
 	memcpy(out->level_rows, c->level_rows, sizeof(int64) * c->nlevel);
@@ -352,27 +405,4 @@ sipp_cohort_relevel(PG_FUNCTION_ARGS)
 	t->reference = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	(void) terms_check(c->nterm, c->term, NULL);
 	PG_RETURN_POINTER(cohort_pack(c));
-}
-
-/* factor(anyelement): the value's text, so that a code is a factor */
-PG_FUNCTION_INFO_V1(sipp_factor);
-Datum
-sipp_factor(PG_FUNCTION_ARGS)
-{
-	FmgrInfo   *out = fcinfo->flinfo->fn_extra;
-
-	if (out == NULL)
-	{
-		Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 0);
-		Oid			func;
-		bool		varlena;
-
-		if (!OidIsValid(type))
-			elog(ERROR, "could not determine the type of the argument of sipp.factor");
-		getTypeOutputInfo(type, &func, &varlena);
-		out = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(FmgrInfo));
-		fmgr_info_cxt(func, out, fcinfo->flinfo->fn_mcxt);
-		fcinfo->flinfo->fn_extra = out;
-	}
-	PG_RETURN_TEXT_P(cstring_to_text(OutputFunctionCall(out, PG_GETARG_DATUM(0))));
 }

@@ -23,6 +23,7 @@
 #define COHORT_VERSION	1
 #define COHORT_WEIGHTED 0x01
 #define COHORT_SHAPELESS 0x02
+#define COHORT_FRACTIONAL 0x04
 
 /* The sums of each factor's first level, from those of the others. */
 static void
@@ -61,7 +62,8 @@ walk_shape(Codec *x, Cohort *c)
 
 	if (c != NULL)
 	{
-		flags = (c->weighted ? COHORT_WEIGHTED : 0) | (c->shapeless ? COHORT_SHAPELESS : 0);
+		flags = (c->weighted ? COHORT_WEIGHTED : 0) | (c->shapeless ? COHORT_SHAPELESS : 0) |
+			(c->fractional ? COHORT_FRACTIONAL : 0);
 		nterm = c->nterm;
 		term = c->term;
 	}
@@ -73,7 +75,8 @@ walk_shape(Codec *x, Cohort *c)
 				 errhint("This sipp reads version %d; a newer one may have written the value.",
 						 COHORT_VERSION)));
 	codec_u8(x, &flags);
-	if (flags & ~(COHORT_WEIGHTED | COHORT_SHAPELESS))
+	if (flags & ~(COHORT_WEIGHTED | COHORT_SHAPELESS | COHORT_FRACTIONAL) ||
+		(flags & (COHORT_WEIGHTED | COHORT_FRACTIONAL)) == COHORT_FRACTIONAL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 				 errmsg("invalid binary representation of type sipp.cohort"),
@@ -83,6 +86,7 @@ walk_shape(Codec *x, Cohort *c)
 	{
 		c = cohort_make(nterm, term, (flags & COHORT_WEIGHTED) != 0);
 		c->shapeless = (flags & COHORT_SHAPELESS) != 0;
+		c->fractional = (flags & COHORT_FRACTIONAL) != 0;
 	}
 	return c;
 }
@@ -301,6 +305,8 @@ pack_checked(Cohort *c, Node *escontext)
 
 	cohort_tidy(c);
 	cohort_settle(c);
+	c->fractional = c->weighted && c->rows > 0 &&
+		(c->fractional || c->weight != floor(c->weight));
 	if (!check_overflow(&c->weight, 1, escontext) ||
 		!check_overflow(&c->sum_log_w, 1, escontext) ||
 		!check_overflow(c->mean, c->nnum, escontext) ||
@@ -363,6 +369,8 @@ sipp_cohort_out(PG_FUNCTION_ARGS)
 		json_float(&s, c->weight);
 		appendStringInfoString(&s, ",\"sum_log_weight\":");
 		json_float(&s, c->sum_log_w);
+		if (c->fractional)
+			appendStringInfoString(&s, ",\"fractional\":true");
 	}
 	appendStringInfoString(&s, ",\"terms\":");
 	json_terms(&s, c->nterm, c->term);
@@ -422,6 +430,7 @@ sipp_cohort_in(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	c = cohort_make(nterm, terms, json_has(&in, "weight") || json_has(&in, "sum_log_weight"));
 	c->shapeless = json_get_bool(&in, "shapeless");
+	c->fractional = json_get_bool(&in, "fractional");
 	c->rows = json_get_count(&in, "rows");
 	c->dropped = json_get_count(&in, "dropped");
 	c->weight = c->weighted ? json_get_float(&in, "weight") : (double) c->rows;

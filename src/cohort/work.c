@@ -170,10 +170,12 @@ work_grow(const Work *old, int f, int label_len)
 	w = work_layout(old->nnum, old->nfactor, WORK_AT(old, old->shape_off, const char),
 					old->shape_len, cap, str_cap);
 	w->weighted = old->weighted;
+	w->fractional = old->fractional;
 	w->rows = old->rows;
 	w->dropped = old->dropped;
 	w->weight = old->weight;
 	w->sum_log_w = old->sum_log_w;
+	w->recentre_at = old->recentre_at;
 	w->str_used = old->str_used;
 	memcpy(WORK_NUM(w), WORK_NUM(old), sizeof(double) * (2 * old->nnum + SIPP_NTRI(old->nnum)));
 	memcpy(WORK_AT(w, w->str_off, char), WORK_AT(old, old->str_off, char), old->str_used);
@@ -326,14 +328,51 @@ recentre(Work *w)
 		shift[i] += sum[i] / w->weight;
 		sum[i] = 0;
 	}
+	w->recentre_at = 2 * w->weight;
+}
+
+/* Move the shift to x, a row that outweighs all so far; first of all, to the first. */
+static void
+move_shift(Work *w, const double *x)
+{
+	int			k = w->nnum;
+	double	   *shift = WORK_NUM(w);
+	double	   *sum = shift + k;
+	double	   *cross = sum + k;
+	double		d[SIPP_MAX_TERMS + 1];
+	WorkFactor *wf = WORK_FACTORS(w);
+
+	if (w->rows > 0)
+	{
+		recentre(w);
+		for (int i = 0; i < k; i++)
+			d[i] = x[i] - shift[i];
+		for (int i = 0; i < k; i++)
+		{
+			sum[i] = -w->weight * d[i];
+			for (int j = 0; j <= i; j++)
+				cross[SIPP_TRI(i, j)] += w->weight * d[i] * d[j];
+		}
+		for (int f = 0; f < w->nfactor; f++)
+		{
+			const WorkLevel *level = WORK_AT(w, wf[f].level_off, WorkLevel);
+			double	   *lsum = WORK_AT(w, wf[f].sum_off, double);
+
+			for (int l = 0; l < wf[f].nlevel; l++)
+				for (int i = 0; i < k; i++)
+					lsum[l * k + i] -= level[l].weight * d[i];
+		}
+	}
+	memcpy(shift, x, sizeof(double) * k);
 }
 
 /*
- * Add one complete row: x[nnum], the outcome first; labels[nfactor].  In place
- * unless a level is new and there is no room.  Returns the state.
+ * Add one complete row: x[nnum], the outcome first; labels[nfactor].  It stands
+ * for that many rows, whose weights add up to weight (without weights: the same
+ * number).  In place unless a level is new and there is no room.  Returns the state.
  */
 Work *
-work_add_row(Work *w, const double *x, const WorkLabel *labels, double weight)
+work_add_row(Work *w, const double *x, const WorkLabel *labels, double weight, int64 rows)
 {
 	int			k = w->nnum;
 	int			nf = w->nfactor;
@@ -360,12 +399,15 @@ work_add_row(Work *w, const double *x, const WorkLabel *labels, double weight)
 	shift = WORK_NUM(w);
 	sum = shift + k;
 	cross = sum + k;
-	if (unlikely(w->rows == 0))
-		memcpy(shift, x, sizeof(double) * k);
-	w->rows++;
+	if (unlikely(weight > w->weight))
+		move_shift(w, x);
+	w->rows += rows;
 	w->weight += weight;
 	if (w->weighted)
+	{
 		w->sum_log_w += log(weight);
+		w->fractional |= weight != floor(weight);
+	}
 
 	for (int i = 0; i < k; i++)
 		d[i] = x[i] - shift[i];
@@ -385,7 +427,7 @@ work_add_row(Work *w, const double *x, const WorkLabel *labels, double weight)
 		WorkLevel  *level = WORK_AT(w, wf[f].level_off, WorkLevel) + at[f];
 		double	   *restrict lsum = WORK_AT(w, wf[f].sum_off, double) + (size_t) at[f] * k;
 
-		level->rows++;
+		level->rows += rows;
 		level->weight += weight;
 		for (int i = 0; i < k; i++)
 			lsum[i] += weight * d[i];
@@ -396,7 +438,7 @@ work_add_row(Work *w, const double *x, const WorkLabel *labels, double weight)
 		}
 	}
 
-	if (unlikely((w->rows & (w->rows - 1)) == 0))
+	if (unlikely(w->weight >= w->recentre_at))
 		recentre(w);
 	return w;
 }
@@ -446,6 +488,7 @@ work_unpack(struct varlena *datum)
 	c->weight = w->weight;
 	c->sum_log_w = w->sum_log_w;
 	c->shapeless = w->shapeless;
+	c->fractional = w->fractional;
 	memcpy(c->mean, WORK_NUM(w), sizeof(double) * w->nnum);
 	memcpy(c->cross, WORK_NUM(w) + 2 * w->nnum, sizeof(double) * SIPP_NTRI(w->nnum));
 

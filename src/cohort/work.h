@@ -10,9 +10,11 @@
  *	cells of each pair of factors [cap_f][cap_g] | strings
  *
  * Sums are about a fixed shift and not about the running mean, which spares a
- * division per value.  The shift is the first row; whenever the number of rows
- * reaches a power of two it moves to the mean, so that a first row far from the
- * rest (a missing value coded as 0, say) costs no digits.
+ * division per value.  The shift is the first row; whenever the weight (without
+ * weights the number of rows) has doubled it moves to the mean, so that a first
+ * row far from the rest (a missing value coded as 0, say) costs no digits.  A row
+ * that outweighs all before it becomes the shift, for the same reason: sums about
+ * the shift are then never more than a few times the centred ones.
  */
 #ifndef SIPP_WORK_H
 #define SIPP_WORK_H
@@ -49,7 +51,7 @@ typedef struct Work
 	uint8		form;			/* WORK_FORM */
 	bool		weighted;
 	bool		shapeless;		/* only rows that did not tell the terms */
-	uint8		pad;
+	bool		fractional;		/* a weight is not a whole number */
 	int32		nnum;			/* the outcome included */
 	int32		nfactor;
 	int32		shape_off;
@@ -64,6 +66,7 @@ typedef struct Work
 	int64		dropped;
 	double		weight;
 	double		sum_log_w;
+	double		recentre_at;	/* weight at which the shift moves to the mean */
 } Work;
 
 /* One row's value of a factor; hash is work_hash of the label. */
@@ -76,7 +79,8 @@ typedef struct WorkLabel
 } WorkLabel;
 
 extern Work *work_make(int nterm, const SippTerm *terms, bool weighted);
-extern Work *work_add_row(Work *w, const double *x, const WorkLabel *labels, double weight);
+extern Work *work_add_row(Work *w, const double *x, const WorkLabel *labels,
+						  double weight, int64 rows);
 extern Cohort *work_unpack(struct varlena *datum);
 extern SippTerm *work_terms(const Work *w, int *nterm);
 
