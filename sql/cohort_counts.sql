@@ -247,3 +247,5 @@ FROM (SELECT sipp.value_added(c) AS m, sipp.value_added(d) AS n FROM (SELECT sip
 																	 FROM past GROUP BY school) q) m,
 	 LATERAL (SELECT sipp.cohort(y, prior) AS a, sipp.cohort(y, prior + 1) AS b FROM past WHERE school = 1) s,
 	 LATERAL (SELECT (sipp.effect(a, m)).reason UNION ALL SELECT (sipp.effect(b, n)).reason) e;
+SELECT fails($$SELECT sipp.subset(sipp.cohort(y, prior, year), 'year') FROM (SELECT y, prior, '2023' AS year FROM t.past) p$$);
+SELECT fails($$SELECT sipp.subset(sipp.cohort(y, prior), 'year') FROM t.past$$);

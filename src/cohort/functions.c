@@ -47,12 +47,17 @@ static int
 need_term(const Cohort *c, const char *name, const char *func)
 {
 	int			i = cohort_find_term(c, name);
+	bool		unnamed = false;
 
+	for (int k = 0; k < c->nterm; k++)
+		unnamed |= term_is_unnamed(&c->term[k]);
 	if (i < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("%s: the cohort has no term \"%s\"", func, name),
-				 errdetail("Its terms are: %s.", terms_to_string(c->nterm, c->term))));
+				 errdetail("Its terms are: %s.", terms_to_string(c->nterm, c->term)),
+				 unnamed ? errhint("An expression or constant has no name of its own and becomes x1, x2, ...: "
+								   "use sipp.rename, or OFFSET 0 in the subquery that names it.") : 0));
 	return i;
 }
 
