@@ -12,6 +12,12 @@
 #include "cohort/algebra.h"
 
 /*
+ * The share of a weight below which a rest of it has lost too many digits: rounding
+ * of 1e-16 is 1e-6 of it, which is the slack that cohort_flaw grants weights.
+ */
+#define LOST	1e-10
+
+/*
  * A cohort of no rows with these terms and dictionaries (which are shared, not
  * copied: strings are never modified), and its arrays.
  */
@@ -397,23 +403,29 @@ cohort_merge(const Cohort *a, const Cohort *b)
 	return c;
 }
 
-/*
- * The error of taking out what is not in there.  Weights over many powers of ten
- * look the same when the rest is below the rounding of what it is taken from.
- */
+/* The error of taking out what is not in there. */
 pg_noreturn static void
-not_part(const Cohort *a, const char *what)
+not_part(const char *what)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_EXCEPTION),
-			 a->weighted
-			 ? errmsg("the second argument of sipp.subtract is not part of the first, or all but rounding of it")
-			 : errmsg("the second argument of sipp.subtract is not part of the first"),
+			 errmsg("the second argument of sipp.subtract is not part of the first"),
 			 errdetail("%s", what),
-			 a->weighted
-			 ? errhint("Only a cohort that was merged in can be taken out again, and what is left must not be "
-					   "lost beside its weight: if it is, merge the others instead.")
-			 : errhint("Only a cohort that was merged in can be taken out again.")));
+			 errhint("Only a cohort that was merged in can be taken out again.")));
+}
+
+/*
+ * The error of a rest that weighs less than the rounding of what it is taken from:
+ * its figures would be that rounding.
+ */
+pg_noreturn static void
+rest_lost(const char *what, double rest, double whole)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("what sipp.subtract would leave is lost in rounding"),
+			 errdetail("%s is %g of %g.", what, Max(rest, 0), whole),
+			 errhint("Merge the cohorts that are to stay instead.")));
 }
 
 /*
@@ -437,7 +449,7 @@ cohort_subtract(const Cohort *a, const Cohort *b)
 	copy_into(c, a, own);
 	c->shapeless = a->shapeless;
 	if (b->dropped > a->dropped)
-		not_part(a, psprintf("It has %lld dropped rows, the first only %lld.",
+		not_part(psprintf("It has %lld dropped rows, the first only %lld.",
 							 (long long) b->dropped, (long long) a->dropped));
 	c->dropped -= b->dropped;
 	if (b->shapeless)
@@ -450,7 +462,7 @@ cohort_subtract(const Cohort *a, const Cohort *b)
 
 		for (int l = 0; l < b->term[i].nlevel; l++)
 			if (term_find_level(&t, b->term[i].label[l]) < 0)
-				not_part(a, psprintf("Level \"%s\" of term \"%s\" is not in the first.",
+				not_part(psprintf("Level \"%s\" of term \"%s\" is not in the first.",
 									 b->term[i].label[l], t.name));
 
 		/* the rest keeps the first's order, which the second must not contradict */
@@ -460,7 +472,7 @@ cohort_subtract(const Cohort *a, const Cohort *b)
 	if (b->rows == 0)
 		return c;
 	if (b->rows > a->rows)
-		not_part(a, psprintf("It has %lld rows, the first only %lld.",
+		not_part(psprintf("It has %lld rows, the first only %lld.",
 						  (long long) b->rows, (long long) a->rows));
 
 	m = map_cohort(c, b, own);
@@ -471,14 +483,16 @@ cohort_subtract(const Cohort *a, const Cohort *b)
 		Cohort	   *empty = cohort_make(a->nterm, a->term, a->weighted);
 
 		if (fabs(a->weight - b->weight) > 1e-9 * a->weight)
-			not_part(a, "It has the same rows, but not the same weight.");
+			not_part("It has the same rows, but not the same weight.");
 		empty->dropped = c->dropped;
 		cohort_tidy(empty);
 		return empty;
 	}
 	w = a->weighted ? a->weight - b->weight : (double) c->rows;
+	if (a->weighted && fabs(w) <= LOST * a->weight)
+		rest_lost("The weight that is left", w, a->weight);
 	if (!(w > 0))
-		not_part(a, "Its weight is more than that of the first.");
+		not_part("Its weight is more than that of the first.");
 	c->weight = w;
 	c->sum_log_w -= b->sum_log_w;
 
@@ -491,11 +505,14 @@ cohort_subtract(const Cohort *a, const Cohort *b)
 	for (int l = 0; l < c->nlevel; l++)
 	{
 		if (c->level_rows[l] < 0)
-			not_part(a, "A level has more rows in it than in the first.");
+			not_part("A level has more rows in it than in the first.");
 		for (int i = 0; i < c->nnum; i++)
 			c->level_sum[(size_t) l * c->nnum + i] += c->level_weight[l] * (a->mean[i] - mnew[i]);
+		if (c->level_rows[l] > 0 && a->weighted && c->level_weight[l] <= LOST * a->level_weight[l] &&
+			c->level_weight[l] >= -WEIGHT_SLACK * w)
+			rest_lost("The weight that is left of a level", c->level_weight[l], a->level_weight[l]);
 		if (c->level_rows[l] > 0 && !(c->level_weight[l] > 0))
-			not_part(a, "A level has more weight in it than in the first.");
+			not_part("A level has more weight in it than in the first.");
 	}
 	add_cells(c, b, &m, -1);
 
@@ -513,8 +530,10 @@ cohort_subtract(const Cohort *a, const Cohort *b)
 		cohort_settle(c);
 		flaw = cohort_flaw(c);
 	}
+	if (flaw != NULL && a->weighted && w <= WEIGHT_SLACK * a->weight)
+		rest_lost("The weight that is left", w, a->weight);
 	if (flaw != NULL)
-		not_part(a, flaw);
+		not_part(flaw);
 	return c;
 }
 

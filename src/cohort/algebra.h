@@ -13,6 +13,9 @@ extern Cohort *cohort_subtract(const Cohort *a, const Cohort *b);
 extern void cohort_tidy(Cohort *c);
 extern size_t cohort_ncell(const Cohort *c);
 
+/* Relative slack of sums of weights: those of a million or more roundings. */
+#define WEIGHT_SLACK	1e-6
+
 /* check.c */
 extern void terms_check(int nterm, const SippTerm *terms);
 extern void derive_first_levels(Cohort *c);

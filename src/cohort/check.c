@@ -18,12 +18,11 @@
 
 /*
  * Relative slack of the check.  Settling starts at a tenth of it, so that what
- * was settled passes, and comes back unchanged.  Counts have none; sums of
- * weights are those of a million or more roundings.
+ * was settled passes, and comes back unchanged.  Counts have none; that of sums of
+ * weights is WEIGHT_SLACK.
  */
 #define CROSS_SLACK		1e-9
 #define LEVEL_SLACK		1e-7
-#define WEIGHT_SLACK	1e-6
 
 /* The error of a value that no pupils can have produced. */
 void
@@ -249,7 +248,8 @@ cohort_settle_rest(Cohort *c, const Cohort *a)
 	}
 	for (size_t k = 0; k < ncell; k++)
 	{
-		if (c->cell[0][k] < -gross * a->cell[0][k])
+		if (c->cell[0][k] < -gross * a->cell[0][k] &&
+			!(c->weighted && c->cell[0][k] >= -WEIGHT_SLACK * c->weight))
 			return "A pair of levels has more pupils in it than in the first.";
 		c->cell[0][k] = Max(c->cell[0][k], 0);
 	}
