@@ -92,6 +92,10 @@ SELECT fails($$SELECT sipp.mean(c, 'nosuch') FROM one$$);
 SELECT fails($$SELECT sipp.mean(c, 'txt') FROM one$$);
 SELECT fails($$SELECT sipp.mean(c, 'r8', 'a') FROM one$$);
 SELECT fails($$SELECT sipp.mean(c, 'no such term') FROM one$$);
+SELECT fails($$SELECT sipp.mean(c, 'txt', 'Level 1') FROM one$$);
+SELECT fails($$SELECT sipp.mean(sipp.with_context(c, 'txt'), 'txt_mean', 'Level 1') FROM one$$);
+SELECT fails($$SELECT sipp.mean(c, 'st', 'S4', absent => 0), sipp.mean(c, 'st', 'S9', absent => 0) FROM one$$);
+SELECT fails($$SELECT sipp.mean(sipp.cohort(y, f), 'f', 'x') FROM (SELECT i AS y, i::text AS f FROM generate_series(1, 100) i OFFSET 0) s$$);
 -- cohorts that do not go together: both are named
 SELECT fails($$SELECT sipp.add(c, w) FROM one$$);
 SELECT fails($$SELECT sipp.subtract(w, c) FROM one$$);
@@ -172,9 +176,9 @@ SELECT left(path || ' := ' || value, 60), fails(format('SELECT %L::sipp.cohort',
 	('level_sum,0', '1000'), ('level_sum,0', '0'), ('level_sum,0', '"Infinity"'), ('level_sum', '[]'), ('cells,0', '3'), ('cells,0', '-1'), ('cells,0', '0.5'), ('cells', '[1,1,1]'),
 	('w,weight', '7'), ('w,weight', '0'), ('w,weight', '"Infinity"'), ('w,sum_log_weight', '"NaN"'), ('w,sum_log_weight', 'null'),
 	('w,level_weight,0', '3'), ('w,level_weight,0', '0'), ('w,level_weight,0', '"NaN"'), ('w,cells,0', '2.5'), ('w,cells,0', '-1'), ('w,level_weight', '[]')) v (path, value);
--- an enum's ranks
-SELECT value, fails(format('SELECT %L::sipp.cohort', jsonb_set(c::jsonb, path::text[], value::jsonb))) FROM (SELECT sipp.cohort(y, st) AS c FROM pupil) s, (VALUES
-	('{terms,0,ranks}', '[1,2]'), ('{terms,0,ranks}', '[1,2,2]'), ('{terms,0,ranks}', '[1,2,"NaN"]'), ('{terms,0,ranks}', 'null')) v (path, value);
+-- what is known of an enum's order
+SELECT value, fails(format('SELECT %L::sipp.cohort', jsonb_set(c::jsonb, '{terms,0,before}', value::jsonb))) FROM (SELECT sipp.cohort(y, st) AS c FROM pupil) s,
+	unnest(ARRAY['[[0,1],[1,2]]', 'null', '[]', '{}', '[0,1]', '[[0]]', '[[0,1,2]]', '[[1,0]]', '[[1,1]]', '[[0,3]]', '[[-1,1]]', '[[0,1.5]]', '[[0,"1"]]', '[[0,"NaN"]]', '[[0,null]]']) value;
 -- levels may come in any order; they are put in theirs
 SELECT t::sipp.cohort OPERATOR(sipp.=) c AS same FROM (SELECT c, replace(replace(replace(replace(c::text, '"levels":["A","B"]', '"levels":["B","A"]'), '"level_rows":[1,2]', '"level_rows":[2,1]'),
 	'"level_sum":[-1,1]', '"level_sum":[1,-1]'), '  ', ' ') AS t FROM (SELECT sipp.cohort(y, a) AS c FROM (VALUES (0, 'A'::text), (1.5, 'B'), (1.5, 'B')) v (y, a)) s) s;
@@ -182,5 +186,5 @@ SELECT t::sipp.cohort OPERATOR(sipp.=) c AS same FROM (SELECT c, replace(replace
 SELECT fails(format('SELECT %L::sipp.cohort', jsonb_build_object('version', 1, 'rows', 0, 'dropped', 0, 'terms',
 	(SELECT jsonb_agg(jsonb_build_object('name', 'x' || i, 'kind', 'number')) FROM generate_series(1, 201) i))));
 SELECT fails(format('SELECT %L::sipp.cohort', jsonb_build_object('version', 1, 'rows', 0, 'dropped', 0, 'terms',
-	(SELECT jsonb_agg(jsonb_build_object('name', 'x' || i, 'kind', 'shares', 'context', true, 'levels', l, 'ranks', r)) FROM generate_series(1, 2) i,
-	 (SELECT jsonb_agg(k::text) AS l, jsonb_agg(0) AS r FROM generate_series(1, 1300) k) k))));
+	(SELECT jsonb_agg(jsonb_build_object('name', 'x' || i, 'kind', 'shares', 'context', true, 'levels', l)) FROM generate_series(1, 2) i,
+	 (SELECT jsonb_agg(k::text) AS l FROM generate_series(1, 1300) k) k))));

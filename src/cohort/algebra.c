@@ -33,6 +33,12 @@ terms_fit(int nterm, const SippTerm *terms, Node *escontext)
 }
 
 /*
+ * The share of a weight below which a rest of it has lost too many digits: rounding
+ * of 1e-16 is 1e-6 of it, which is the slack that cohort_flaw grants weights.
+ */
+#define LOST	1e-10
+
+/*
  * A cohort of no rows with these terms and dictionaries (which are shared, not
  * copied: strings are never modified), and its arrays.
  */
@@ -282,26 +288,26 @@ add_levels(Cohort *dst, const Cohort *src, const Mapping *m, double sign,
 	}
 }
 
-/*
- * For each of a's terms the matching one of b, or an error: the same set of
- * terms, in whatever order.
- */
-static int *
+/* The error of two cohorts unless their terms are the same, in the same order. */
+static void
 match_terms(const Cohort *a, const Cohort *b)
 {
-	int		   *map = palloc(sizeof(int) * Max(a->nterm, 1));
+	bool		same = a->nterm == b->nterm && a->weighted == b->weighted;
 
-	if (a->nterm != b->nterm || a->weighted != b->weighted)
+	for (int i = 0; i < a->nterm && same; i++)
+		same = term_matches(&a->term[i], &b->term[i]);
+	if (!same)
 		cohort_mismatch(a->nterm, a->term, a->weighted, b->nterm, b->term, b->weighted);
-	for (int i = 0; i < a->nterm; i++)
-	{
+}
+
+/* The numbers from 0 on: the terms of a cohort in their own order. */
+static int *
+own_terms(int nterm)
+{
+	int		   *map = palloc(sizeof(int) * Max(nterm, 1));
+
+	for (int i = 0; i < nterm; i++)
 		map[i] = i;
-		if (term_matches(&a->term[i], &b->term[i]))
-			continue;
-		map[i] = cohort_find_term(b, a->term[i].name);
-		if (map[i] < 0 || !term_matches(&a->term[i], &b->term[map[i]]))
-			cohort_mismatch(a->nterm, a->term, a->weighted, b->nterm, b->term, b->weighted);
-	}
 	return map;
 }
 
@@ -331,8 +337,7 @@ Cohort *
 cohort_merge(const Cohort *a, const Cohort *b)
 {
 	Cohort	   *c;
-	int		   *bmap;
-	int		   *amap;
+	int		   *own;
 	SippTerm   *terms;
 	Mapping		m;
 	double	   *mb;
@@ -351,32 +356,28 @@ cohort_merge(const Cohort *a, const Cohort *b)
 
 		if (a->weighted != b->weighted)
 			cohort_mismatch(a->nterm, a->term, a->weighted, b->nterm, b->term, b->weighted);
-		amap = palloc(sizeof(int) * Max(shaped->nterm, 1));
-		for (int i = 0; i < shaped->nterm; i++)
-			amap[i] = i;
 		c = cohort_make(shaped->nterm, shaped->term, shaped->weighted);
 		c->shapeless = a->shapeless && b->shapeless;
-		copy_into(c, shaped, amap);
+		copy_into(c, shaped, own_terms(shaped->nterm));
 		c->dropped = a->dropped + b->dropped;
 		return c;
 	}
 
-	bmap = match_terms(a, b);
-	amap = palloc(sizeof(int) * Max(a->nterm, 1));
+	match_terms(a, b);
+	own = own_terms(a->nterm);
 	terms = palloc(sizeof(SippTerm) * Max(a->nterm, 1));
 	for (int i = 0; i < a->nterm; i++)
 	{
-		amap[i] = i;
 		terms[i] = a->term[i];
 		if (terms[i].kind != SIPP_NUMBER)
-			term_union(&terms[i], &b->term[bmap[i]]);
+			term_union(&terms[i], &b->term[i], false);
 	}
 	c = cohort_make(a->nterm, terms, a->weighted);
-	copy_into(c, a, amap);
+	copy_into(c, a, own);
 	c->dropped += b->dropped;
 	if (b->rows == 0)
 		return c;
-	m = map_cohort(c, b, bmap);
+	m = map_cohort(c, b, own);
 	mb = map_means(c, b, &m);
 	old = palloc(sizeof(double) * c->nnum);
 	d = palloc(sizeof(double) * c->nnum);
@@ -431,6 +432,20 @@ not_part(const char *what)
 }
 
 /*
+ * The error of a rest that weighs less than the rounding of what it is taken from:
+ * its figures would be that rounding.
+ */
+pg_noreturn static void
+rest_lost(const char *what, double rest, double whole)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("what sipp.subtract would leave is lost in rounding"),
+			 errdetail("%s is %g of %g.", what, Max(rest, 0), whole),
+			 errhint("Merge the cohorts that are to stay instead.")));
+}
+
+/*
  * a without b, the inverse of cohort_merge.  What cancels to less than rounding
  * leaves is set to zero, so that no variance is negative and a level without
  * pupils is gone.
@@ -439,7 +454,7 @@ Cohort *
 cohort_subtract(const Cohort *a, const Cohort *b)
 {
 	Cohort	   *c;
-	int		   *amap = palloc(sizeof(int) * Max(a->nterm, 1));
+	int		   *own = own_terms(a->nterm);
 	Mapping		m;
 	double	   *mb;
 	double	   *mnew;
@@ -447,46 +462,37 @@ cohort_subtract(const Cohort *a, const Cohort *b)
 	double		f;
 	const char *flaw;
 
-	for (int i = 0; i < a->nterm; i++)
-		amap[i] = i;
 	c = cohort_make(a->nterm, a->term, a->weighted);
-	copy_into(c, a, amap);
+	copy_into(c, a, own);
 	c->shapeless = a->shapeless;
 	if (b->dropped > a->dropped)
 		not_part(psprintf("It has %lld dropped rows, the first only %lld.",
-						  (long long) b->dropped, (long long) a->dropped));
+							 (long long) b->dropped, (long long) a->dropped));
 	c->dropped -= b->dropped;
 	if (b->shapeless)
 		return c;
 
+	match_terms(a, b);
 	for (int i = 0; i < a->nterm; i++)
 	{
-		int			k;
+		SippTerm	t = a->term[i];
 
-		if (a->nterm != b->nterm || a->weighted != b->weighted ||
-			(k = cohort_find_term(b, a->term[i].name)) < 0 ||
-			!term_matches(&a->term[i], &b->term[k]))
-			cohort_mismatch(a->nterm, a->term, a->weighted, b->nterm, b->term, b->weighted);
-		for (int l = 0; l < b->term[k].nlevel; l++)
-		{
-			int			at = term_find_level(&a->term[i], b->term[k].label[l]);
-
-			if (at < 0)
+		for (int l = 0; l < b->term[i].nlevel; l++)
+			if (term_find_level(&t, b->term[i].label[l]) < 0)
 				not_part(psprintf("Level \"%s\" of term \"%s\" is not in the first.",
-								  b->term[k].label[l], b->term[k].name));
-			if (a->term[i].rank[at] != b->term[k].rank[l])
-				rank_clash(&a->term[i], b->term[k].label[l]);
-		}
+									 b->term[i].label[l], t.name));
+
+		/* the rest keeps the first's order, which the second must not contradict */
+		if (t.kind != SIPP_NUMBER)
+			term_union(&t, &b->term[i], false);
 	}
-	if (a->nterm != b->nterm || a->weighted != b->weighted)
-		cohort_mismatch(a->nterm, a->term, a->weighted, b->nterm, b->term, b->weighted);
 	if (b->rows == 0)
 		return c;
 	if (b->rows > a->rows)
 		not_part(psprintf("It has %lld rows, the first only %lld.",
 						  (long long) b->rows, (long long) a->rows));
 
-	m = map_cohort(c, b, match_terms(a, b));
+	m = map_cohort(c, b, own);
 	mb = map_means(c, b, &m);
 	c->rows -= b->rows;
 	if (c->rows == 0)
@@ -500,6 +506,8 @@ cohort_subtract(const Cohort *a, const Cohort *b)
 		return empty;
 	}
 	w = a->weighted ? a->weight - b->weight : (double) c->rows;
+	if (a->weighted && fabs(w) <= LOST * a->weight)
+		rest_lost("The weight that is left", w, a->weight);
 	if (!(w > 0))
 		not_part("Its weight is more than that of the first.");
 	c->weight = w;
@@ -517,6 +525,9 @@ cohort_subtract(const Cohort *a, const Cohort *b)
 			not_part("A level has more rows in it than in the first.");
 		for (int i = 0; i < c->nnum; i++)
 			c->level_sum[(size_t) l * c->nnum + i] += c->level_weight[l] * (a->mean[i] - mnew[i]);
+		if (c->level_rows[l] > 0 && a->weighted && c->level_weight[l] <= LOST * a->level_weight[l] &&
+			c->level_weight[l] >= -WEIGHT_SLACK * w)
+			rest_lost("The weight that is left of a level", c->level_weight[l], a->level_weight[l]);
 		if (c->level_rows[l] > 0 && !(c->level_weight[l] > 0))
 			not_part("A level has more weight in it than in the first.");
 	}
@@ -536,6 +547,8 @@ cohort_subtract(const Cohort *a, const Cohort *b)
 		cohort_settle(c);
 		flaw = cohort_flaw(c);
 	}
+	if (flaw != NULL && a->weighted && w <= WEIGHT_SLACK * a->weight)
+		rest_lost("The weight that is left", w, a->weight);
 	if (flaw != NULL)
 		not_part(flaw);
 	return c;
@@ -557,12 +570,15 @@ cohort_tidy(Cohort *c)
 	{
 		const SippTerm *t = &c->term[i];
 
-		for (int l = 0; l < t->nlevel && tidy; l++)
-			tidy = (l == 0 || level_compare(t, l - 1, t, l) < 0) &&
-				(!SIPP_IS_FACTOR(t->kind) || c->level_rows[t->first + l] > 0);
+		tidy = t->kind == SIPP_NUMBER ||
+			term_sorted(t, SIPP_IS_FACTOR(t->kind) ? c->level_rows + t->first : NULL);
 	}
 	if (tidy)
+	{
+		for (int i = 0; i < c->nterm; i++)
+			c->term[i].rank = NULL;
 		return;
+	}
 
 	terms = palloc(sizeof(SippTerm) * c->nterm);
 	map = palloc(sizeof(int) * c->nterm);

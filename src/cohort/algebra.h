@@ -13,21 +13,38 @@ extern Cohort *cohort_subtract(const Cohort *a, const Cohort *b);
 extern void cohort_tidy(Cohort *c);
 extern size_t cohort_ncell(const Cohort *c);
 
+/* Relative slack of sums of weights: those of a million or more roundings. */
+#define WEIGHT_SLACK	1e-6
+
 /* check.c */
 extern bool terms_check(int nterm, const SippTerm *terms, Node *escontext);
+extern void derive_first_levels(Cohort *c);
 extern void cohort_settle(Cohort *c);
 extern char *cohort_settle_rest(Cohort *c, const Cohort *a);
 extern char *cohort_flaw(const Cohort *c);
 extern void cohort_invalid(const char *detail, Node *escontext);
 
+/* order.c */
+extern bool order_before(const SippTerm *t, int i, int j);
+extern void order_open(SippTerm *t);
+extern void order_set(SippTerm *t, int i, int j);
+extern void order_close(SippTerm *t);
+extern void order_cover(const SippTerm *t, int i, uint64 *row);
+extern uint64 *order_row(const SippTerm *t);
+extern bool order_row_has(const uint64 *row, int j);
+extern void order_sort(SippTerm *t, const int64 *rows);
+extern bool order_sorted(const SippTerm *t, const int64 *rows);
+extern void order_union(SippTerm *a, const SippTerm *b, bool copy);
+
 /* terms.c */
-extern int	level_compare(const SippTerm *a, int i, const SippTerm *b, int j);
 extern const char *term_repeats(const SippTerm *t);
-extern void term_union(SippTerm *a, const SippTerm *b);
+extern void term_union(SippTerm *a, const SippTerm *b, bool copy);
 extern void term_sort(SippTerm *t, const int64 *rows);
+extern bool term_sorted(const SippTerm *t, const int64 *rows);
+extern const char *term_kind(const SippTerm *t);
+extern char *levels_to_string(const SippTerm *t);
 extern bool term_matches(const SippTerm *a, const SippTerm *b);
 pg_noreturn extern void cohort_mismatch(int na, const SippTerm *a, bool wa,
 							int nb, const SippTerm *b, bool wb);
-pg_noreturn extern void rank_clash(const SippTerm *t, const char *label);
 
 #endif							/* SIPP_ALGEBRA_H */

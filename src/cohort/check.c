@@ -18,12 +18,11 @@
 
 /*
  * Relative slack of the check.  Settling starts at a tenth of it, so that what
- * was settled passes, and comes back unchanged.  Counts have none; sums of
- * weights are those of a million or more roundings.
+ * was settled passes, and comes back unchanged.  Counts have none; that of sums of
+ * weights is WEIGHT_SLACK.
  */
 #define CROSS_SLACK		1e-9
 #define LEVEL_SLACK		1e-7
-#define WEIGHT_SLACK	1e-6
 
 /* The error of a value that no pupils can have produced. */
 void
@@ -79,12 +78,7 @@ terms_check(int nterm, const SippTerm *terms, Node *escontext)
 		if (t.reference)
 			check_name("a level", t.reference, true, escontext);
 		for (int l = 0; l < t.nlevel; l++)
-		{
 			check_name("a level", t.label[l], true, escontext);
-			if (!isfinite(t.rank[l]))
-				cohort_invalid(psprintf("The rank of level \"%s\" is not finite.", t.label[l]),
-							   escontext);
-		}
 		if (term_repeats(&t) != NULL)
 			cohort_invalid(psprintf("Term \"%s\" has a level twice.", t.name), escontext);
 	}
@@ -92,51 +86,106 @@ terms_check(int nterm, const SippTerm *terms, Node *escontext)
 }
 
 /*
- * The first level of a factor whose sum over column i is more than the variance
- * allows: |s| <= sqrt(S w (1 - w/W)), by Cauchy-Schwarz.  -1 if there is none.
- * The absolute part of the slack is for a level that is nearly all or nearly
- * nothing; the first level's sum carries the rounding of all others.
+ * The most that level l's sum over a column can be, where root is that column's
+ * sqrt(S): |s| <= sqrt(S w (W - w) / W), by Cauchy-Schwarz, W being the sum of the
+ * factor's own level weights.  The absolute part of the slack is for a level that
+ * is nearly all or nearly nothing: its sum carries the rounding of all others.
+ * Both the check and the repair ask here, with their own slack.
  */
+static double
+most_of_level(const Cohort *c, const SippTerm *t, int l, double total, double root, double slack)
+{
+	double		w = c->level_weight[t->first + l];
+	double		left = Max(1 - w / total, 0);
+
+	return root * sqrt(w * left) * (1 + 10 * slack) + root * sqrt(total) * slack;
+}
+
+/* Sum of the weights of a factor's levels. */
+static double
+levels_weight(const Cohort *c, const SippTerm *t)
+{
+	double		total = 0;
+
+	for (int l = t->first; l < t->first + t->nlevel; l++)
+		total += c->level_weight[l];
+	return total;
+}
+
+/* The first level of a factor whose sum over column i is too much, or -1. */
 static int
-find_excess(const Cohort *c, const SippTerm *t, int i, double slack)
+find_excess(const Cohort *c, const SippTerm *t, int i, double total, double slack)
 {
 	double		root = sqrt(c->cross[SIPP_TRI(i, i)]);
 
 	for (int l = 0; l < t->nlevel; l++)
-	{
-		double		w = c->level_weight[t->first + l];
-		double		left = Max(1 - w / c->weight, 0);
-		double		most = root * sqrt(w * left);
-
 		if (!(fabs(c->level_sum[(size_t) (t->first + l) * c->nnum + i]) <=
-			  most * (1 + 10 * slack) + root * sqrt(c->weight) * slack))
+			  most_of_level(c, t, l, total, root, slack)))
 			return l;
-	}
 	return -1;
 }
 
-/* Scale a factor's sums over column i to explain all of its variance, not more. */
+/*
+ * The sums of a factor's first level over column i, from those of the others: over
+ * all levels they add up to zero, which is why they are not stored.
+ */
 static void
-shrink_levels(Cohort *c, const SippTerm *t, int i)
+derive_first_level(Cohort *c, const SippTerm *t, int i)
+{
+	double	   *sum = c->level_sum + (size_t) t->first * c->nnum + i;
+	double		rest = 0;
+
+	for (int l = 1; l < t->nlevel; l++)
+		rest += sum[(size_t) l * c->nnum];
+	sum[0] = rest == 0 ? 0 : -rest;
+}
+
+void
+derive_first_levels(Cohort *c)
+{
+	for (int t = 0; t < c->nterm; t++)
+		for (int i = 0; i < c->nnum; i++)
+			if (c->term[t].factor >= 0 && c->term[t].nlevel > 0)
+				derive_first_level(c, &c->term[t], i);
+}
+
+/*
+ * Bring a factor's sums over column i within what the variance allows: each that is
+ * stored to its own most; then all of them by one factor, if the first level, which
+ * is what they leave, has too much still.  That is less than the slack above its
+ * most unless the weights themselves are off.
+ */
+static void
+limit_levels(Cohort *c, const SippTerm *t, int i, double total, double slack)
 {
 	double		root = sqrt(c->cross[SIPP_TRI(i, i)]);
-	double		explained = 0;
+	double	   *sum = c->level_sum + (size_t) t->first * c->nnum + i;
+	double		most;
 
-	for (int l = t->first; l < t->first + t->nlevel; l++)
+	for (int l = 1; l < t->nlevel; l++)
 	{
-		double		s = c->level_sum[(size_t) l * c->nnum + i];
-		double		r = s == 0 ? 0 : s / (root * sqrt(c->level_weight[l]));
+		double	   *s = &sum[(size_t) l * c->nnum];
 
-		explained += r * r;
+		if (!(fabs(*s) <= most_of_level(c, t, l, total, root, slack)))
+			*s = copysign(most_of_level(c, t, l, total, root, 0), *s);
 	}
-	for (int l = t->first; l < t->first + t->nlevel; l++)
-		c->level_sum[(size_t) l * c->nnum + i] *= explained > 1 ? 1 / sqrt(explained) : 1;
+	derive_first_level(c, t, i);
+	most = most_of_level(c, t, 0, total, root, slack);
+	if (!(fabs(sum[0]) <= most))
+	{
+		double		scale = most_of_level(c, t, 0, total, root, slack / 2) / fabs(sum[0]);
+
+		for (int l = 1; l < t->nlevel; l++)
+			sum[(size_t) l * c->nnum] *= scale;
+		derive_first_level(c, t, i);
+	}
 }
 
 /*
  * Undo what rounding did to sums that nearly cancel: no variance is negative, no
- * covariance more than its variances allow, no factor explains more of a column
- * than there is.  Sums in good order are left as they are.
+ * covariance and no level's sum more than the variances allow.  First levels are
+ * derived before that, because reading derives them too: what is settled here must
+ * be what is checked there.  Sums in good order are left as they are.
  */
 void
 cohort_settle(Cohort *c)
@@ -145,6 +194,7 @@ cohort_settle(Cohort *c)
 
 	if (c->rows == 0)
 		return;
+	derive_first_levels(c);
 	root = palloc(sizeof(double) * c->nnum);
 	for (int i = 0; i < c->nnum; i++)
 	{
@@ -164,9 +214,16 @@ cohort_settle(Cohort *c)
 	}
 	pfree(root);
 	for (int t = 0; t < c->nterm; t++)
-		for (int i = 0; i < c->nnum && c->term[t].factor >= 0; i++)
-			if (find_excess(c, &c->term[t], i, LEVEL_SLACK / 10) >= 0)
-				shrink_levels(c, &c->term[t], i);
+	{
+		double		total;
+
+		if (c->term[t].factor < 0)
+			continue;
+		total = levels_weight(c, &c->term[t]);
+		for (int i = 0; i < c->nnum; i++)
+			if (find_excess(c, &c->term[t], i, total, LEVEL_SLACK / 10) >= 0)
+				limit_levels(c, &c->term[t], i, total, LEVEL_SLACK / 10);
+	}
 }
 
 /*
@@ -198,7 +255,8 @@ cohort_settle_rest(Cohort *c, const Cohort *a)
 	}
 	for (size_t k = 0; k < ncell; k++)
 	{
-		if (c->cell[0][k] < -gross * a->cell[0][k])
+		if (c->cell[0][k] < -gross * a->cell[0][k] &&
+			!(c->weighted && c->cell[0][k] >= -WEIGHT_SLACK * c->weight))
 			return "A pair of levels has more pupils in it than in the first.";
 		c->cell[0][k] = Max(c->cell[0][k], 0);
 	}
@@ -270,7 +328,7 @@ cohort_flaw(const Cohort *c)
 			return psprintf("The levels of term \"%s\" do not add up to all rows.", term->name);
 		for (int i = 0; i < c->nnum; i++)
 		{
-			int			l = find_excess(c, term, i, LEVEL_SLACK);
+			int			l = find_excess(c, term, i, weight, LEVEL_SLACK);
 
 			if (l >= 0)
 				return psprintf("A sum of level \"%s\" of term \"%s\" is more than the variances allow.",

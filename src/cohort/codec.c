@@ -9,6 +9,7 @@
 #include "mb/pg_wchar.h"
 #include "port/pg_bswap.h"
 
+#include "cohort/algebra.h"
 #include "cohort/codec.h"
 
 /* Start reading len bytes. */
@@ -247,6 +248,55 @@ codec_alloc(Codec *x, size_t n, size_t size)
 	return palloc0(Max(n, 1) * size);
 }
 
+/* What the list of a term's levels says of their order. */
+enum
+{
+	ORDER_BYTES,				/* nothing: it goes by the bytes of the labels */
+	ORDER_TOTAL,				/* each level was declared before all that follow */
+	ORDER_PARTIAL				/* pairs of levels of which one was declared before
+								 * the other */
+};
+
+/*
+ * The order of a term's levels.  The list is a topological order, so that of a
+ * partial one the pairs (i, j), i < j, are all there is: one bit each, by rows.
+ */
+static void
+codec_order(Codec *x, SippTerm *t)
+{
+	int			order = !term_ordered(t) ? ORDER_BYTES : t->before == NULL ? ORDER_TOTAL : ORDER_PARTIAL;
+	uint8		byte = 0;
+	int			bit = 0;
+
+	codec_int(x, &order, t->kind == SIPP_ENUM ? ORDER_TOTAL : ORDER_BYTES, ORDER_PARTIAL);
+	t->of_enum = t->kind == SIPP_SHARES && order != ORDER_BYTES;
+	if (order != ORDER_PARTIAL)
+		return;
+	if (codec_reading(x))
+		order_open(t);
+	for (int i = 0; i < t->nlevel; i++)
+		for (int j = i + 1; j < t->nlevel; j++)
+		{
+			if (bit == 0 && codec_reading(x))
+				codec_u8(x, &byte);
+			if (!codec_reading(x))
+				byte |= order_before(t, i, j) ? 1 << bit : 0;
+			else if (byte & (1 << bit))
+				order_set(t, i, j);
+			if (++bit == 8)
+			{
+				if (!codec_reading(x))
+					codec_u8(x, &byte);
+				byte = 0;
+				bit = 0;
+			}
+		}
+	if (bit > 0 && !codec_reading(x))
+		codec_u8(x, &byte);
+	if (x->mode == CODEC_RECV)
+		order_close(t);
+}
+
 /*
  * A list of terms with their dictionaries; when reading, allocates it.  What
  * follows from the rest (first, factor) is left to the type.
@@ -277,7 +327,6 @@ codec_terms(Codec *x, int *nterm, SippTerm **term)
 		if (codec_reading(x))
 		{
 			t->label = codec_alloc(x, t->nlevel, sizeof(char *));
-			t->rank = codec_alloc(x, t->nlevel, sizeof(double));
 		}
 		for (int l = 0; l < t->nlevel; l++)
 		{
@@ -286,6 +335,6 @@ codec_terms(Codec *x, int *nterm, SippTerm **term)
 				codec_fail(x, "Level without a name");
 		}
 		if (t->kind != SIPP_TEXT)
-			codec_f64s(x, t->rank, t->nlevel);
+			codec_order(x, t);
 	}
 }

@@ -26,7 +26,7 @@ typedef enum SippKind
 {
 	SIPP_NUMBER = 0,			/* one numeric column */
 	SIPP_TEXT = 1,				/* a factor; levels sorted by their bytes */
-	SIPP_ENUM = 2,				/* a factor; levels sorted by declared rank */
+	SIPP_ENUM = 2,				/* a factor; levels as declared, see order.c */
 	SIPP_SHARES = 3				/* context of a factor: one numeric column a level;
 								 * a level that is absent is a column of zeros */
 } SippKind;
@@ -38,15 +38,27 @@ typedef struct SippTerm
 	char	   *name;
 	SippKind	kind;
 	bool		context;		/* made by sipp.with_context */
+	bool		of_enum;		/* SIPP_SHARES: of an enum's levels */
 	char	   *reference;		/* level chosen by sipp.relevel, or NULL */
 	int			nlevel;			/* 0 for SIPP_NUMBER */
-	char	  **label;			/* [nlevel] sorted */
-	double	   *rank;			/* [nlevel] declared order of an enum, else 0 */
+	char	  **label;			/* [nlevel] in canonical order: see term_ordered */
+	uint64	   *before;			/* which levels are declared before which, closed:
+								 * bit j of row i (order.c); NULL: each before all
+								 * that follow it in the list */
+	double	   *rank;			/* [nlevel] the server's order of an enum, in an
+								 * aggregate's state only, else NULL */
 	int			first;			/* numbers and shares: first numeric column (the
 								 * outcome is column 0); factors: first level in the
 								 * level arrays below */
 	int			factor;			/* ordinal among the factors, or -1 */
 } SippTerm;
+
+/* Do levels stand as they were declared, and not by their bytes? */
+static inline bool
+term_ordered(const SippTerm *t)
+{
+	return t->kind == SIPP_ENUM || (t->kind == SIPP_SHARES && t->of_enum);
+}
 
 typedef struct Cohort
 {

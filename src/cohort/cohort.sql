@@ -306,7 +306,7 @@ COMMENT ON AGGREGATE sipp.weighted_cohort_array(float8, float8, float8[], text[]
 COMMENT ON AGGREGATE sipp.counted_cohort_array(bigint, float8, float8[], text[]) IS
 'sipp.cohort_array of rows that stand for as many pupils as count says';
 COMMENT ON AGGREGATE sipp.merge(sipp.cohort) IS
-'Roll cohorts of disjoint pupils up into one: classes into a school, years into a school, schools into an authority. Their terms must be the same';
+'Roll cohorts of disjoint pupils up into one: classes into a school, years into a school, schools into an authority. Their terms must be the same, in the same order';
 
 CREATE FUNCTION sipp.cohort_of(n bigint, mean float8, sd float8) RETURNS sipp.cohort
 	AS 'MODULE_PATHNAME', 'sipp_cohort_of' LANGUAGE C IMMUTABLE PARALLEL SAFE;
@@ -329,11 +329,11 @@ CREATE FUNCTION sipp.relevel(cohort sipp.cohort, term text, level text) RETURNS 
 	AS 'MODULE_PATHNAME', 'sipp_cohort_relevel' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
 
 COMMENT ON FUNCTION sipp.add(sipp.cohort, sipp.cohort) IS
-'Two cohorts of disjoint pupils as one';
+'Two cohorts of disjoint pupils as one; their terms must be the same, in the same order';
 COMMENT ON FUNCTION sipp.subtract(sipp.cohort, sipp.cohort) IS
 'Take the second cohort out of the first, which it was part of: leave a school, a year or a pupil out without a rescan. What cancels to rounding is set to zero, so no variance is negative';
 COMMENT ON FUNCTION sipp.subset(sipp.cohort, text[]) IS
-'Keep some covariates, in the order given (none: the outcome alone): any smaller model from the same evidence. The rows stay those that were complete in all covariates of the original';
+'Keep some covariates, in the order given (none: the outcome alone): any smaller model from the same evidence, or all of them in another order. The rows stay those that were complete in all covariates of the original';
 COMMENT ON FUNCTION sipp.with_context(sipp.cohort, text[]) IS
 'Add the cohort''s own means of these terms as covariates named <term>_mean (of a factor: the share of each level), constant within it. Apply it to a school''s whole cohort: the model then separates a pupil''s own circumstances from the company the pupil keeps (Mundlak 1978)';
 COMMENT ON FUNCTION sipp.rename(sipp.cohort, text[]) IS
@@ -351,7 +351,7 @@ CREATE FUNCTION sipp.mean(cohort sipp.cohort) RETURNS float8
 	AS 'MODULE_PATHNAME', 'sipp_cohort_mean' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 CREATE FUNCTION sipp.mean(cohort sipp.cohort, term text) RETURNS float8
 	AS 'MODULE_PATHNAME', 'sipp_cohort_mean' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION sipp.mean(cohort sipp.cohort, term text, level text) RETURNS float8
+CREATE FUNCTION sipp.mean(cohort sipp.cohort, term text, level text, absent float8 DEFAULT NULL) RETURNS float8
 	AS 'MODULE_PATHNAME', 'sipp_cohort_mean' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 
 COMMENT ON FUNCTION sipp.size(sipp.cohort) IS 'Number of pupils with an outcome and all covariates';
@@ -360,8 +360,8 @@ COMMENT ON FUNCTION sipp.mean(sipp.cohort) IS
 'Mean of the outcome; NULL of an empty cohort';
 COMMENT ON FUNCTION sipp.mean(sipp.cohort, text) IS
 'Mean of a term that is a number; NULL of an empty cohort';
-COMMENT ON FUNCTION sipp.mean(sipp.cohort, text, text) IS
-'Share of a factor''s level, 0 to 1 (0 for a level that no pupil of the cohort has); of a number, whose level is NULL as in sipp.describe, its mean; NULL of an empty cohort';
+COMMENT ON FUNCTION sipp.mean(sipp.cohort, text, text, float8) IS
+'Share of a factor''s level, 0 to 1; of a number, whose level is NULL as in sipp.describe, its mean; NULL of an empty cohort. A level that no pupil of the cohort has is an error, or counts absent where that is given';
 
 CREATE TYPE sipp.cohort_term AS (
 	term text,

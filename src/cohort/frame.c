@@ -30,13 +30,10 @@ frame_begin(const Cohort *first)
 			t->reference = pstrdup(t->reference);
 		if (t->kind == SIPP_NUMBER)
 			continue;
-		t->label = palloc(sizeof(char *) * Max(t->nlevel, 1));
-		t->rank = palloc(sizeof(double) * Max(t->nlevel, 1));
-		for (int l = 0; l < t->nlevel; l++)
-		{
-			t->label[l] = pstrdup(first->term[i].label[l]);
-			t->rank[l] = first->term[i].rank[l];
-		}
+		t->nlevel = 0;
+		t->label = NULL;
+		t->before = NULL;
+		term_union(t, &first->term[i], true);
 	}
 	return f;
 }
@@ -52,7 +49,7 @@ same_term(const SippFrame *f, const Cohort *c, int i)
 	return k < 0 ? NULL : &c->term[k];
 }
 
-/* Enter a cohort's levels; its terms must be the frame's. */
+/* Enter a cohort's levels; its terms must be the frame's, in the same order. */
 void
 frame_add(SippFrame *f, const Cohort *c)
 {
@@ -63,30 +60,18 @@ frame_add(SippFrame *f, const Cohort *c)
 	for (int i = 0; i < f->nterm; i++)
 	{
 		SippTerm   *t = &f->term[i];
-		const SippTerm *s = same_term(f, c, i);
-		char	  **label = t->label;
-		double	   *rank = t->rank;
-		int			n = t->nlevel;
-		int			k = 0;
+		const SippTerm *s = &c->term[i];
+		SippTerm	was = *t;
 
-		if (s == NULL || !term_matches(t, s))
+		if (!term_matches(t, s))
 			cohort_mismatch(f->nterm, f->term, f->weighted, c->nterm, c->term, c->weighted);
 		if (t->kind == SIPP_NUMBER)
 			continue;
-		term_union(t, s);
-		if (t->label == label)
-			continue;
-
-		/* the new labels are still the cohort's */
-		for (int l = 0; l < t->nlevel; l++)
-		{
-			if (k < n && t->label[l] == label[k])
-				k++;
-			else
-				t->label[l] = pstrdup(t->label[l]);
-		}
-		pfree(label);
-		pfree(rank);
+		term_union(t, s, true);
+		if (was.label != NULL && was.label != t->label)
+			pfree(was.label);
+		if (was.before != NULL && was.before != t->before)
+			pfree(was.before);
 	}
 }
 

@@ -75,7 +75,12 @@ sipp_cohort_dropped(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(cohort_getarg(PG_GETARG_DATUM(0))->dropped);
 }
 
-/* mean(cohort [, term [, level]]): of the outcome, a number, or a level's share */
+/*
+ * mean(cohort [, term [, level [, absent]]]): of the outcome, a number, or a level's
+ * share.  A cohort knows the levels of its own pupils only, so that a level that
+ * none has cannot be told from one that is misspelt: it is an error unless the
+ * caller says what it counts.
+ */
 PG_FUNCTION_INFO_V1(sipp_cohort_mean);
 Datum
 sipp_cohort_mean(PG_FUNCTION_ARGS)
@@ -107,14 +112,23 @@ sipp_cohort_mean(PG_FUNCTION_ARGS)
 				 ? errmsg("%s: term \"%s\" is a number and has no levels", func, t->name)
 				 : errmsg("%s: term \"%s\" is a factor and needs a level", func, t->name),
 				 t->kind == SIPP_NUMBER ? errhint("Leave the level out.")
-				 : errhint("sipp.describe lists the levels.")));
+				 : errhint("Its levels are: %s.", levels_to_string(t))));
 	if (c->rows == 0)
 		PG_RETURN_NULL();
 	if (t->kind == SIPP_NUMBER)
 		PG_RETURN_FLOAT8(c->mean[t->first]);
 	l = term_find_level(t, level);
 	if (l < 0)
-		PG_RETURN_FLOAT8(0);
+	{
+		if (PG_NARGS() > 3 && !PG_ARGISNULL(3))
+			PG_RETURN_FLOAT8(PG_GETARG_FLOAT8(3));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s: no pupil of the cohort has level \"%s\" of term \"%s\"", func, level, t->name),
+				 errdetail("The levels of its pupils are: %s.", levels_to_string(t)),
+				 errhint("If the level exists elsewhere, say what it counts here, as in %s(cohort, %s, %s, absent => 0).",
+						 func, quote_literal_cstr(t->name), quote_literal_cstr(level))));
+	}
 	if (t->kind == SIPP_SHARES)
 		PG_RETURN_FLOAT8(c->mean[t->first + l]);
 	PG_RETURN_FLOAT8(c->level_weight[t->first + l] / c->weight);
@@ -324,7 +338,8 @@ sipp_cohort_with_context(PG_FUNCTION_ARGS)
 			t->reference = from->reference;
 			t->nlevel = from->nlevel;
 			t->label = from->label;
-			t->rank = from->rank;
+			t->of_enum = term_ordered(from);
+			t->before = from->before;
 		}
 	}
 	(void) terms_check(c->nterm + n, terms, NULL);

@@ -14,6 +14,7 @@
 #include "utils/json.h"
 #include "utils/numeric.h"
 
+#include "cohort/algebra.h"
 #include "cohort/codec.h"
 
 /* Append a number; what JSON has no number for goes as a string. */
@@ -49,6 +50,32 @@ json_floats(StringInfo s, const double *v, size_t n)
 	appendStringInfoChar(s, ']');
 }
 
+/*
+ * Append what is known of the order of levels, where it is not all: pairs of
+ * places in the list of levels, from 0, the first declared before the second.
+ * Pairs that follow from others are left out.
+ */
+static void
+json_before(StringInfo s, const SippTerm *t)
+{
+	uint64	   *row = order_row(t);
+	const char *separator = "";
+
+	appendStringInfoString(s, ",\"before\":[");
+	for (int i = 0; i < t->nlevel; i++)
+	{
+		order_cover(t, i, row);
+		for (int j = i + 1; j < t->nlevel; j++)
+			if (order_row_has(row, j))
+			{
+				appendStringInfo(s, "%s[%d,%d]", separator, i, j);
+				separator = ",";
+			}
+	}
+	appendStringInfoChar(s, ']');
+	pfree(row);
+}
+
 /* Append a list of terms as an array of objects. */
 void
 json_terms(StringInfo s, int nterm, const SippTerm *term)
@@ -78,11 +105,10 @@ json_terms(StringInfo s, int nterm, const SippTerm *term)
 				escape_json(s, t->label[l]);
 			}
 			appendStringInfoChar(s, ']');
-			if (t->kind != SIPP_TEXT)
-			{
-				appendStringInfoString(s, ",\"ranks\":");
-				json_floats(s, t->rank, t->nlevel);
-			}
+			if (t->kind == SIPP_SHARES && t->of_enum)
+				appendStringInfoString(s, ",\"enum\":true");
+			if (t->before != NULL)
+				json_before(s, t);
 		}
 		appendStringInfoChar(s, '}');
 	}
@@ -262,6 +288,36 @@ json_get_floats(const JsonIn *in, const char *field, size_t n)
 	return out;
 }
 
+/* The inverse of json_before; the pairs may be any whose closure is meant. */
+static void
+json_get_before(const JsonIn *in, SippTerm *t)
+{
+	static const char what[] = "an array of pairs [i, j] of places in \"levels\", from 0, i < j";
+	size_t		n;
+	JsonbValue *pair = json_get_array(in, "before", SIPP_MAX_LEVELS * (SIPP_MAX_LEVELS - 1) / 2, &n);
+
+	order_open(t);
+	for (size_t k = 0; k < n; k++)
+	{
+		double		at[2] = {0, 0};
+		bool		fits = pair[k].type == jbvBinary &&
+			JsonContainerIsArray(pair[k].val.binary.data) &&
+			JsonContainerSize(pair[k].val.binary.data) == 2;
+
+		for (int e = 0; e < 2 && fits; e++)
+			fits = json_number(getIthJsonbValueFromContainer(pair[k].val.binary.data, e), &at[e]) &&
+				at[e] >= 0 && at[e] < t->nlevel && at[e] == floor(at[e]);
+		if (!fits || !(at[0] < at[1]))
+		{
+			json_fail(in, "before", what);
+			return;
+		}
+		order_set(t, (int) at[0], (int) at[1]);
+	}
+	order_close(t);
+	pfree(pair);
+}
+
 /* One term of an array of them. */
 static void
 get_term(const JsonIn *in, SippTerm *t)
@@ -298,10 +354,9 @@ get_term(const JsonIn *in, SippTerm *t)
 		t->label[k] = pnstrdup(level[k].val.string.val, level[k].val.string.len);
 	}
 	t->nlevel = (int) n;
-	if (t->kind != SIPP_TEXT)
-		t->rank = json_get_floats(in, "ranks", n);
-	else
-		t->rank = palloc0(sizeof(double) * Max(n, 1));
+	t->of_enum = t->kind == SIPP_SHARES && json_get_bool(in, "enum");
+	if (term_ordered(t) && json_has(in, "before"))
+		json_get_before(in, t);
 }
 
 /* An array of terms; none after an error. */

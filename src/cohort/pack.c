@@ -25,29 +25,6 @@
 #define COHORT_SHAPELESS 0x02
 #define COHORT_FRACTIONAL 0x04
 
-/* The sums of each factor's first level, from those of the others. */
-static void
-derive_first_levels(Cohort *c)
-{
-	for (int t = 0; t < c->nterm; t++)
-	{
-		int			first = c->term[t].first;
-		double	   *sum;
-
-		if (c->term[t].factor < 0 || c->term[t].nlevel == 0)
-			continue;
-		sum = c->level_sum + (size_t) first * c->nnum;
-		for (int i = 0; i < c->nnum; i++)
-		{
-			double		rest = 0;
-
-			for (int l = 1; l < c->term[t].nlevel; l++)
-				rest += sum[(size_t) l * c->nnum + i];
-			sum[i] = rest == 0 ? 0 : -rest;
-		}
-	}
-}
-
 /*
  * The first part of the layout, in all four directions: version, flags, terms
  * with their dictionaries.  When reading, makes the cohort.
@@ -184,11 +161,7 @@ cohort_unpack(struct varlena *datum)
 
 	/* a tuple queue may have given a small state a short header */
 	if (len > 0 && *(uint8 *) VARDATA_ANY(datum) == WORK_FORM)
-	{
-		c = work_unpack(pg_detoast_datum(datum));
-		derive_first_levels(c);
-		return c;
-	}
+		return work_unpack(pg_detoast_datum(datum));
 	codec_read_begin(&x, CODEC_UNPACK, "sipp.cohort", VARDATA_ANY(datum), len);
 	c = cohort_walk(&x, NULL);
 	codec_read_end(&x);
@@ -304,15 +277,16 @@ pack_checked(Cohort *c, Node *escontext)
 	Codec		x;
 
 	cohort_tidy(c);
-	cohort_settle(c);
 	c->fractional = c->weighted && c->rows > 0 &&
 		(c->fractional || c->weight != floor(c->weight));
+	derive_first_levels(c);
 	if (!check_overflow(&c->weight, 1, escontext) ||
 		!check_overflow(&c->sum_log_w, 1, escontext) ||
 		!check_overflow(c->mean, c->nnum, escontext) ||
 		!check_overflow(c->cross, SIPP_NTRI(c->nnum), escontext) ||
 		!check_overflow(c->level_sum, (size_t) c->nlevel * c->nnum, escontext))
 		return NULL;
+	cohort_settle(c);
 
 	initStringInfo(&buf);
 	appendStringInfoSpaces(&buf, VARHDRSZ);

@@ -5,7 +5,11 @@
  */
 #include "sipp.h"
 
+#include "utils/builtins.h"
+
 #include "cohort/algebra.h"
+
+#define MAX_LISTED 20			/* levels in one message */
 
 /* Name of a kind, in the text form and in messages. */
 const char *
@@ -76,7 +80,7 @@ term_reference(const SippTerm *t)
 			return i;
 
 		/*
-		 * An absent level of an enum has no known rank, so the next one can
+		 * An absent level of an enum has no known place, so the next one can
 		 * only be told for text.
 		 */
 		if (t->kind == SIPP_TEXT)
@@ -87,57 +91,34 @@ term_reference(const SippTerm *t)
 	return 0;
 }
 
-/* Order of two levels: an enum's as declared, else by bytes. */
-int
-level_compare(const SippTerm *a, int i, const SippTerm *b, int j)
+/* qsort comparator of labels. */
+static int
+compare_labels(const void *a, const void *b)
 {
-	if (a->rank[i] != b->rank[j])
-		return a->rank[i] < b->rank[j] ? -1 : 1;
-	return strcmp(a->label[i], b->label[j]);
+	return strcmp(*(char *const *) a, *(char *const *) b);
 }
 
-/* The error of an enum that changed between two cohorts. */
-void
-rank_clash(const SippTerm *t, const char *label)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 errmsg("term \"%s\" has conflicting orders of its levels in two cohorts", t->name),
-			 errdetail("Level \"%s\" stands in different places of the enum's declared order.",
-					   label),
-			 errhint("The enum was changed between the two; make the older cohorts again.")));
-}
-
-/*
- * A label that a dictionary has twice, or an enum's label of a rank that another
- * has too; NULL: none.
- */
+/* A label that a dictionary has twice; NULL: none. */
 const char *
 term_repeats(const SippTerm *t)
 {
-	SippTerm	byname = *t;
-	SippTerm	byrank = *t;
+	char	  **label = palloc(sizeof(char *) * Max(t->nlevel, 1));
+	const char *twice = NULL;
 
-	byname.rank = palloc0(sizeof(double) * Max(t->nlevel, 1));
-	term_sort(&byname, NULL);
-	term_sort(&byrank, NULL);
-	for (int l = 1; l < t->nlevel; l++)
-	{
-		if (strcmp(byname.label[l - 1], byname.label[l]) == 0)
-			return byname.label[l];
-		if (byrank.rank[l - 1] == byrank.rank[l] &&
-			(t->kind == SIPP_ENUM || (t->kind == SIPP_SHARES && byrank.rank[l] != 0)))
-			return byrank.label[l];
-	}
-	return NULL;
+	memcpy(label, t->label, sizeof(char *) * t->nlevel);
+	qsort(label, t->nlevel, sizeof(char *), compare_labels);
+	for (int l = 1; l < t->nlevel && twice == NULL; l++)
+		if (strcmp(label[l - 1], label[l]) == 0)
+			twice = label[l];
+	pfree(label);
+	return twice;
 }
 
-/* The union of two sorted dictionaries into a; checks that ranks agree. */
-void
-term_union(SippTerm *a, const SippTerm *b)
+/* The union of two dictionaries that are sorted by their bytes, into a. */
+static void
+text_union(SippTerm *a, const SippTerm *b, bool copy)
 {
 	char	  **label;
-	double	   *rank;
 	int			n = 0;
 	int			i = 0;
 	int			j = 0;
@@ -145,90 +126,110 @@ term_union(SippTerm *a, const SippTerm *b)
 	/* most often there is nothing to add */
 	if (a->nlevel == b->nlevel)
 	{
-		while (i < a->nlevel && level_compare(a, i, b, i) == 0)
+		while (i < a->nlevel && strcmp(a->label[i], b->label[i]) == 0)
 			i++;
 		if (i == a->nlevel)
 			return;
 		i = 0;
 	}
 	label = palloc(sizeof(char *) * (a->nlevel + b->nlevel));
-	rank = palloc(sizeof(double) * (a->nlevel + b->nlevel));
 	while (i < a->nlevel || j < b->nlevel)
 	{
-		int			cmp = i == a->nlevel ? 1 : j == b->nlevel ? -1 : level_compare(a, i, b, j);
+		int			cmp = i == a->nlevel ? 1 : j == b->nlevel ? -1 :
+			strcmp(a->label[i], b->label[j]);
 
-		label[n] = cmp <= 0 ? a->label[i] : b->label[j];
-		rank[n] = cmp <= 0 ? a->rank[i] : b->rank[j];
+		label[n++] = cmp <= 0 ? a->label[i] : copy ? pstrdup(b->label[j]) : b->label[j];
 		i += cmp <= 0;
 		j += cmp >= 0;
-		n++;
 	}
 	if (n == a->nlevel)
 	{
 		/* b has no level that a lacks */
 		pfree(label);
-		pfree(rank);
 		return;
 	}
 	a->label = label;
-	a->rank = rank;
 	a->nlevel = n;
+}
 
-	/* one label with two ranks, or two with one, comes from a changed enum */
-	if (a->kind != SIPP_TEXT)
-	{
-		const char *twice = term_repeats(a);
-
-		if (twice != NULL)
-			rank_clash(a, twice);
-	}
-	if (n > SIPP_MAX_LEVELS)
+/*
+ * The union of two dictionaries in canonical order into a, which gets fresh arrays
+ * if it changes; with copy, labels from b are copied.  Error where both say which
+ * of two levels was declared first, and do not agree.
+ */
+void
+term_union(SippTerm *a, const SippTerm *b, bool copy)
+{
+	if (term_ordered(a))
+		order_union(a, b, copy);
+	else
+		text_union(a, b, copy);
+	if (a->nlevel > SIPP_MAX_LEVELS)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("factor \"%s\" has more than %d levels", a->name, SIPP_MAX_LEVELS),
 				 errhint("Group rare levels, or enter the values as a number.")));
 }
 
-/* qsort_arg comparator of level indexes. */
-static int
-compare_level_index(const void *a, const void *b, void *arg)
+/* Is a dictionary in canonical order and, where rows is given, without empty levels? */
+bool
+term_sorted(const SippTerm *t, const int64 *rows)
 {
-	return level_compare(arg, *(const int *) a, arg, *(const int *) b);
+	if (term_ordered(t))
+		return order_sorted(t, rows);
+	for (int l = 0; l < t->nlevel; l++)
+		if ((l > 0 && strcmp(t->label[l - 1], t->label[l]) >= 0) || (rows != NULL && rows[l] <= 0))
+			return false;
+	return true;
 }
 
 /*
- * Sort a dictionary, into fresh arrays if it is not sorted yet; where rows is
- * given, without empty levels.
+ * Bring a dictionary into canonical order, into fresh arrays if it is not yet;
+ * where rows is given, without empty levels.
  */
 void
 term_sort(SippTerm *t, const int64 *rows)
 {
-	bool		sorted = true;
-	int		   *order;
 	char	  **label;
-	double	   *rank;
 	int			n = 0;
 
-	for (int l = 0; l < t->nlevel && sorted; l++)
-		sorted = (l == 0 || level_compare(t, l - 1, t, l) < 0) && (rows == NULL || rows[l] > 0);
-	if (sorted)
+	if (term_ordered(t))
+	{
+		order_sort(t, rows);
 		return;
-
-	order = palloc(sizeof(int) * Max(t->nlevel, 1));
+	}
+	if (term_sorted(t, rows))
+		return;
 	label = palloc(sizeof(char *) * Max(t->nlevel, 1));
-	rank = palloc(sizeof(double) * Max(t->nlevel, 1));
 	for (int l = 0; l < t->nlevel; l++)
 		if (rows == NULL || rows[l] > 0)
-			order[n++] = l;
-	qsort_arg(order, n, sizeof(int), compare_level_index, t);
-	for (int l = 0; l < n; l++)
-	{
-		label[l] = t->label[order[l]];
-		rank[l] = t->rank[order[l]];
-	}
+			label[n++] = t->label[l];
+	qsort(label, n, sizeof(char *), compare_labels);
 	t->label = label;
-	t->rank = rank;
 	t->nlevel = n;
+}
+
+/* The first levels of a term, for messages. */
+char *
+levels_to_string(const SippTerm *t)
+{
+	StringInfoData s;
+
+	initStringInfo(&s);
+	for (int l = 0; l < Min(t->nlevel, MAX_LISTED); l++)
+		appendStringInfo(&s, "%s\"%s\"", l > 0 ? ", " : "", t->label[l]);
+	if (t->nlevel > MAX_LISTED)
+		appendStringInfo(&s, " and %d more", t->nlevel - MAX_LISTED);
+	if (t->nlevel == 0)
+		appendStringInfoString(&s, "none");
+	return s.data;
+}
+
+/* What a term is, for messages. */
+const char *
+term_kind(const SippTerm *t)
+{
+	return t->kind == SIPP_SHARES && t->of_enum ? "shares of an enum" : kind_name(t->kind);
 }
 
 /* A level in quotes, for messages. */
@@ -236,6 +237,53 @@ static char *
 quote_level(const char *label)
 {
 	return psprintf("\"%s\"", label);
+}
+
+/*
+ * The call of sipp.subset that brings a cohort's terms into this order.  A call
+ * takes 100 arguments at most, an array more.
+ */
+static char *
+subset_call(int nterm, const SippTerm *terms)
+{
+	StringInfoData s;
+	bool		array = nterm > FUNC_MAX_ARGS - 1;
+
+	initStringInfo(&s);
+	appendStringInfoString(&s, "sipp.subset(cohort, ");
+	if (array)
+		appendStringInfoString(&s, "VARIADIC ARRAY[");
+	for (int i = 0; i < nterm; i++)
+		appendStringInfo(&s, "%s%s", i > 0 ? ", " : "", quote_literal_cstr(terms[i].name));
+	appendStringInfoString(&s, array ? "])" : ")");
+	return s.data;
+}
+
+/*
+ * The error of cohorts of the same terms in different orders.  A result in either's
+ * order would be taken for one in the other's by whatever goes by position:
+ * sipp.rename, sipp.expected.
+ */
+static void
+check_order(int na, const SippTerm *a, int nb, const SippTerm *b)
+{
+	if (na != nb)
+		return;
+	for (int i = 0; i < na; i++)
+	{
+		int			j = 0;
+
+		while (j < nb && strcmp(a[i].name, b[j].name) != 0)
+			j++;
+		if (j == nb)
+			return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("cannot combine cohorts whose terms stand in different orders"),
+			 errdetail("One has the terms %s; the other has %s.",
+					   terms_to_string(na, a), terms_to_string(nb, b)),
+			 errhint("Bring all into one order first, as in %s.", subset_call(na, a))));
 }
 
 /* The error of two cohorts that cannot be put together. */
@@ -254,13 +302,14 @@ cohort_mismatch(int na, const SippTerm *a, bool wa, int nb, const SippTerm *b, b
 		for (int j = 0; j < nb; j++)
 			if (strcmp(a[i].name, b[j].name) == 0)
 			{
-				if (a[i].kind != b[j].kind || a[i].context != b[j].context)
+				if (a[i].kind != b[j].kind || a[i].context != b[j].context ||
+					a[i].of_enum != b[j].of_enum)
 					ereport(ERROR,
 							(errcode(ERRCODE_DATATYPE_MISMATCH),
 							 errmsg("term \"%s\" is of different kinds in two cohorts", a[i].name),
 							 errdetail("It is %s%s in one and %s%s in the other.",
-									   kind_name(a[i].kind), a[i].context ? " (context)" : "",
-									   kind_name(b[j].kind), b[j].context ? " (context)" : ""),
+									   term_kind(&a[i]), a[i].context ? " (context)" : "",
+									   term_kind(&b[j]), b[j].context ? " (context)" : ""),
 							 errhint("Cast the column alike in both, as in sipp.factor(x) or x::float8.")));
 				if ((a[i].reference == NULL) != (b[j].reference == NULL) ||
 					(a[i].reference && strcmp(a[i].reference, b[j].reference) != 0))
@@ -272,6 +321,7 @@ cohort_mismatch(int na, const SippTerm *a, bool wa, int nb, const SippTerm *b, b
 									   b[j].reference ? quote_level(b[j].reference) : "the first level"),
 							 errhint("Apply the same sipp.relevel to both.")));
 			}
+	check_order(na, a, nb, b);
 	ereport(ERROR,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
 			 errmsg("cannot combine cohorts of different terms"),
@@ -284,7 +334,7 @@ cohort_mismatch(int na, const SippTerm *a, bool wa, int nb, const SippTerm *b, b
 bool
 term_matches(const SippTerm *a, const SippTerm *b)
 {
-	return a->kind == b->kind && a->context == b->context &&
+	return a->kind == b->kind && a->context == b->context && a->of_enum == b->of_enum &&
 		strcmp(a->name, b->name) == 0 &&
 		(a->reference == NULL) == (b->reference == NULL) &&
 		(a->reference == NULL || strcmp(a->reference, b->reference) == 0);

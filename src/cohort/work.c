@@ -521,8 +521,8 @@ work_unpack(struct varlena *datum)
 			from += (size_t) wf[a].cap * wf[b].cap;
 		}
 
-	cohort_settle(c);
 	cohort_tidy(c);
+	cohort_settle(c);
 	pfree(w);
 	return c;
 }

@@ -10,12 +10,39 @@
  *
  * Sources: Knuth, TAOCP 2, 4.2.2 (two-sum); Dekker (1971), Numerische Mathematik
  * 18 (product, normalisation).  Exact only without fused or re-associated
- * operations: the Makefile sets -ffp-contract=off and nothing sets fast-math.
+ * operations, and with results of a double's precision: the Makefile sets
+ * -ffp-contract=off, and this header does not compile with what undoes the rest.
  * Splitting a factor overflows beyond 2^996; the rooms' limit on outcomes,
  * 1e50, is far below.
  */
 #ifndef SIPP_DD_H
 #define SIPP_DD_H
+
+#include <float.h>
+
+/*
+ * The rounding errors that are computed below are zero in exact arithmetic, and a
+ * compiler that may re-associate takes them to be zero.  With x87's registers of
+ * 64 bits they are those of another rounding.  Nothing would fail then: figures
+ * would lose half of their digits.
+ */
+#if defined(__FAST_MATH__)
+#error "sipp cannot be compiled with -ffast-math or -Ofast: its sums need each rounding error as written; take the option out of CFLAGS and COPT"
+#endif
+#if defined(__ASSOCIATIVE_MATH__) || defined(__UNSAFE_MATH_OPTIMIZATIONS__)
+#error "sipp cannot be compiled with -fassociative-math or -funsafe-math-optimizations: its sums need each rounding error as written; take the option out of CFLAGS and COPT"
+#endif
+#if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__
+#error "sipp cannot be compiled with -ffinite-math-only: it checks for NaN and infinity; take the option out of CFLAGS and COPT"
+#endif
+#if FLT_EVAL_METHOD != 0
+#error "sipp needs double arithmetic of double precision: on 32-bit x86 compile with -msse2 -mfpmath=sse"
+#endif
+
+/* clang does not say that -fassociative-math is on, but can be told not to heed it */
+#if defined(__clang__) && __clang_major__ >= 12
+#pragma clang fp reassociate(off) contract(off)
+#endif
 
 typedef struct Dd
 {
