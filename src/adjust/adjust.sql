@@ -180,6 +180,7 @@ COMMENT ON AGGREGATE sipp.value_added_ml(sipp.cohort, text[]) IS
 CREATE TYPE sipp.school_effect AS (
 	pupils bigint,
 	dropped bigint,
+	unplaced bigint,
 	attainment float8,
 	expected float8,
 	raw_effect float8,
@@ -196,8 +197,9 @@ CREATE TYPE sipp.school_effect AS (
 	reason text
 );
 COMMENT ON TYPE sipp.school_effect IS 'One school under a model, a row of sipp.effect. Store its columns, not the composite';
-COMMENT ON COLUMN sipp.school_effect.pupils IS 'pupils with an outcome and all covariates';
+COMMENT ON COLUMN sipp.school_effect.pupils IS 'pupils with an outcome and all covariates on whom the figures are based; with dropped and unplaced they are all rows of the cohort';
 COMMENT ON COLUMN sipp.school_effect.dropped IS 'rows left out because something was NULL';
+COMMENT ON COLUMN sipp.school_effect.unplaced IS 'pupils left out because the model has not seen their level of a factor; NULL where the cohort does not fit the model for another reason';
 COMMENT ON COLUMN sipp.school_effect.attainment IS 'mean outcome of the pupils, in the outcome''s units (weighted if the cohort is)';
 COMMENT ON COLUMN sipp.school_effect.expected IS 'mean outcome that the model expects of such pupils in an average school, in the outcome''s units';
 COMMENT ON COLUMN sipp.school_effect.raw_effect IS 'attainment less expected, in the outcome''s units; of a small school mostly chance';
@@ -210,13 +212,13 @@ COMMENT ON COLUMN sipp.school_effect.ci_low IS 'lower limit of the 95% interval:
 COMMENT ON COLUMN sipp.school_effect.ci_high IS 'upper limit of the 95% interval';
 COMMENT ON COLUMN sipp.school_effect.p_above IS 'probability that the school''s true effect is above zero, given the data: by t of effect / std_error';
 COMMENT ON COLUMN sipp.school_effect.adjusted_attainment IS 'the national mean (over pupils) plus effect: attainment if the intake were the nation''s, in the outcome''s units';
-COMMENT ON COLUMN sipp.school_effect.residual_sd IS 'standard deviation of pupils about their expected outcomes within the school, in the outcome''s units (with weights: of a pupil of weight 1); NULL below two pupils';
-COMMENT ON COLUMN sipp.school_effect.reason IS 'why figures are missing, or NULL';
+COMMENT ON COLUMN sipp.school_effect.residual_sd IS 'standard deviation of pupils about their expected outcomes within the school, in the outcome''s units (with weights: of a pupil of weight 1); NULL below two pupils, and where several pupils of one level are unplaced';
+COMMENT ON COLUMN sipp.school_effect.reason IS 'why figures are missing or pupils are unplaced, or NULL';
 
 CREATE FUNCTION sipp.effect(cohort sipp.cohort, model sipp.model, in_model boolean DEFAULT true) RETURNS sipp.school_effect
 	AS 'MODULE_PATHNAME', 'sipp_effect' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50;
 COMMENT ON FUNCTION sipp.effect(sipp.cohort, sipp.model, boolean) IS
-'A school''s effect under a model, with everything needed to judge it; always one row. in_model => false: the cohort was not among those fitted (a new school, last year''s model), so that its effect varies more (diagnostic_se); std_error then is that of a prediction. A cohort without a term of the model, or with a level it has not seen, gets NULL figures and a reason; terms that the model does not have are ignored. Write FROM schools s, LATERAL sipp.effect(s.cohort, m.model) e';
+'A school''s effect under a model, with everything needed to judge it; always one row. in_model => false: the cohort was not among those fitted (a new school, last year''s model), so that its effect varies more (diagnostic_se); std_error then is that of a prediction. Pupils with a level of one factor that the model has not seen are unplaced, and the school is placed on the others; a cohort without a term of the model, or with unseen levels of two factors, gets NULL figures and a reason; terms that the model does not have are ignored. Write FROM schools s, LATERAL sipp.effect(s.cohort, m.model) e';
 
 CREATE TYPE sipp.slope_effect AS (
 	term text,
@@ -232,7 +234,7 @@ COMMENT ON COLUMN sipp.slope_effect.level IS 'level of a factor, NULL of a numbe
 COMMENT ON COLUMN sipp.slope_effect.effect IS 'the school''s deviation from the national coefficient, at zero of the slope terms, as lme4''s ranef';
 COMMENT ON COLUMN sipp.slope_effect.conditional_se IS 'standard error with the coefficients taken as known';
 COMMENT ON COLUMN sipp.slope_effect.std_error IS 'comparative standard error, which counts that they are estimated';
-COMMENT ON COLUMN sipp.slope_effect.reason IS 'why figures are missing, or NULL';
+COMMENT ON COLUMN sipp.slope_effect.reason IS 'why figures are missing or pupils are unplaced, or NULL';
 
 CREATE FUNCTION sipp.slope_effects(cohort sipp.cohort, model sipp.model, in_model boolean DEFAULT true) RETURNS SETOF sipp.slope_effect
 	AS 'MODULE_PATHNAME', 'sipp_slope_effects' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50 ROWS 2;

@@ -237,55 +237,6 @@ centre(SippModel *m, FitData *d)
 	}
 }
 
-/* The error of data that cannot be fitted. */
-static void
-fit_error(const FitInput *in, const SippModel *m, LmmStatus status)
-{
-	switch (status)
-	{
-		case LMM_OK:
-			return;
-		case LMM_TOO_FEW_UNITS:
-			break;
-		case LMM_ALL_SINGLE:
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_EXCEPTION),
-					 errmsg("%s: every school has a single pupil", in->function),
-					 errdetail("Schools and pupils cannot be told apart."),
-					 errhint("Group pupils by school before sipp.cohort.")));
-			break;
-		case LMM_TOO_FEW_ROWS:
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_EXCEPTION),
-					 errmsg("%s: too few pupils for this number of coefficients", in->function),
-					 errdetail("There are %lld complete rows and %d columns.",
-							   (long long) m->pupils, m->p),
-					 errhint("Leave covariates out with sipp.subset.")));
-			break;
-		case LMM_NO_RESIDUAL:
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_EXCEPTION),
-					 errmsg("%s: the outcome does not vary within schools once the covariates are taken into account",
-							in->function),
-					 errdetail("The residual variance is zero."),
-					 errhint("Is the outcome constant, or one of the covariates?")));
-			break;
-		case LMM_NOT_FINITE:
-			ereport(ERROR,
-					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					 errmsg("%s: sums of squares are out of range", in->function),
-					 errhint("Enter the outcome and covariates in units in which they spread by about 1.")));
-			break;
-		case LMM_NOT_CONVERGED:
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_EXCEPTION),
-					 errmsg("%s: the fit did not converge", in->function),
-					 errhint("Leave a random slope or a nearly collinear covariate out.")));
-			break;
-	}
-	elog(ERROR, "%s: fit failed with status %d", in->function, (int) status);
-}
-
 /* Start another remark of the notice. */
 static void
 remark(StringInfo s)
@@ -403,7 +354,7 @@ fit_model(FitInput *in)
 
 		/* far from 1, products of products leave the range of float8 */
 		if (spread > 0 && !(spread > 1e-100 && spread < 1e100))
-			fit_error(in, m, LMM_NOT_FINITE);
+			fit_error(in, m, NULL, NULL, LMM_NOT_FINITE);
 	}
 
 	memset(&prob, 0, sizeof(prob));
@@ -421,7 +372,7 @@ fit_model(FitInput *in)
 	prob.interrupt = fit_interrupt;
 	size = lmm_workspace(prob.J, prob.p, prob.q);
 	workspace = MemoryContextAllocHuge(CurrentMemoryContext, size);
-	fit_error(in, m, lmm_fit(&prob, &fit, workspace));
+	fit_error(in, m, &prob, &fit, lmm_fit(&prob, &fit, workspace));
 
 	m->singular = fit.singular;
 	m->sigma2 = fit.sigma2;

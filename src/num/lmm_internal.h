@@ -56,6 +56,9 @@ typedef struct LmmWork
 	bool		reml;
 	void		(*interrupt) (void);
 	double		effort;			/* flops since the last interrupt call */
+	bool		between_only;	/* as in LmmFit: the criterion stays finite as sigma2
+								 * goes to 0, that is as lambda grows */
+	double		lambda_end;		/* where it is flat then, else infinite */
 
 	double	   *b;				/* [p] results, as in LmmFit */
 	double	   *V;				/* [p][p] */
@@ -149,6 +152,7 @@ extern void lmm_finish(LmmWork *w, LmmFit *fit, double sigma2);
 extern void lmm_intercept_build(const LmmProblem *prob, LmmWork *w);
 extern void lmm_intercept_sort(const LmmProblem *prob, LmmWork *w);
 extern void lmm_intercept_rebase(const LmmProblem *prob, LmmWork *w);
+extern bool lmm_intercept_identified(LmmWork *w);
 extern bool lmm_intercept_at(LmmWork *w, double lambda, int order, LmmPoint *pt);
 extern LmmStatus lmm_intercept_search(const LmmProblem *prob, LmmWork *w,
 									  LmmFit *fit, LmmPoint *best);
@@ -158,7 +162,7 @@ extern void lmm_intercept_store(LmmWork *w, LmmFit *fit, const LmmPoint *pt);
 extern LmmStatus lmm_profile(LmmWork *w, LmmFit *fit, const LmmPoint *best);
 
 /* lmm_slopes.c */
-extern LmmStatus lmm_slopes_build(const LmmProblem *prob, LmmWork *w);
+extern LmmStatus lmm_slopes_build(const LmmProblem *prob, LmmWork *w, LmmFit *fit);
 extern void lmm_slopes_rebase(LmmWork *w);
 extern bool lmm_slopes_at(LmmWork *w, int order, LmmSlopesPoint *pt);
 extern void lmm_slopes_store(LmmWork *w, LmmFit *fit, const LmmSlopesPoint *pt);

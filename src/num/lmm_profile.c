@@ -74,7 +74,8 @@ at_variance(Crossing *c, double x, double *f, double *slope)
 			step = first < 0 ? 1 : -1;
 		if (t + step <= lo || t + step >= hi)
 			step = (isinf(lo) || isinf(hi)) ? 0 : (lo + hi) / 2 - t;
-		if (fabs(step) < 1e-10)
+		/* beyond lambda_end nothing changes any more */
+		if (fabs(step) < 1e-10 || (step > 0 && l > w->lambda_end))
 			break;
 		t += step;
 	}

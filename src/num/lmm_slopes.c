@@ -107,7 +107,7 @@ reduce_unit(const LmmProblem *prob, const LmmWork *w, size_t j, double *R, doubl
 }
 
 /* Is anything of the outcome left beyond every unit's own regression on Z and X? */
-static bool
+static LmmStatus
 residual_left(const LmmProblem *prob, LmmWork *w, double free_rows)
 {
 	int			k = w->k;
@@ -135,19 +135,21 @@ residual_left(const LmmProblem *prob, LmmWork *w, double free_rows)
 		z[i] = out[i] ? 0 : (w->within[(size_t) i * n1 + k] - linalg_dot(i, Li, z)) / Li[i];
 		left -= z[i] * z[i];
 	}
-	return free_rows > rank && left > 1e-12 * prob->within[p1 * p1 - 1];
+	if (free_rows <= rank)
+		return LMM_SATURATED;
+	return left > 1e-12 * prob->within[p1 * p1 - 1] ? LMM_OK : LMM_NO_RESIDUAL;
 }
 
 /* Reduce all units; the reference of the outcome stays what it is. */
 LmmStatus
-lmm_slopes_build(const LmmProblem *prob, LmmWork *w)
+lmm_slopes_build(const LmmProblem *prob, LmmWork *w, LmmFit *fit)
 {
 	size_t		p1 = (size_t) w->p + 1;
 	size_t		n1 = (size_t) w->k + 1;
 	size_t		qq = (size_t) w->q * (size_t) w->q;
 	double		sum_n = w->total[0];
-	double		free_rows = w->rows;
 
+	fit->free_rows = w->rows;
 	w->zscale[0] = 1;
 	for (int a = 1; a < w->q; a++)
 	{
@@ -164,7 +166,7 @@ lmm_slopes_build(const LmmProblem *prob, LmmWork *w)
 		double	   *F = w->F + j * (size_t) w->q * n1;
 
 		w->unit_rank[j] = reduce_unit(prob, w, j, w->R + j * qq, F);
-		free_rows -= w->unit_rank[j];
+		fit->free_rows -= w->unit_rank[j];
 		for (int r = 1; r < w->unit_rank[j]; r++)
 			for (size_t a = 0; a < n1; a++)
 				for (size_t b = 0; b <= a; b++)
@@ -174,7 +176,7 @@ lmm_slopes_build(const LmmProblem *prob, LmmWork *w)
 	for (size_t a = 0; a < n1; a++)
 		for (size_t b = 0; b < a; b++)
 			w->within[b * n1 + a] = w->within[a * n1 + b];
-	return residual_left(prob, w, free_rows) ? LMM_OK : LMM_NO_RESIDUAL;
+	return residual_left(prob, w, fit->free_rows);
 }
 
 /* Take the solution of the last evaluation as the reference, in place. */
