@@ -308,18 +308,20 @@ CREATE TYPE sipp.coefficient AS (
 	t float8,
 	p_value float8,
 	ci_low float8,
-	ci_high float8
+	ci_high float8,
+	reason text
 );
 COMMENT ON TYPE sipp.coefficient IS 'One coefficient of a model, a row of sipp.coefficients. Store its columns, not the composite';
 COMMENT ON COLUMN sipp.coefficient.term IS '(Intercept) first, then the terms in order';
-COMMENT ON COLUMN sipp.coefficient.level IS 'level of a factor, against its reference level; NULL of a number';
-COMMENT ON COLUMN sipp.coefficient.estimate IS 'outcome''s units for each unit of the term; NULL if aliased with the terms before it';
+COMMENT ON COLUMN sipp.coefficient.level IS 'level of a factor, against its reference level, or the only level of a factor that has no other; NULL of a number';
+COMMENT ON COLUMN sipp.coefficient.estimate IS 'outcome''s units for each unit of the term; NULL if aliased with the terms before it or the same for all pupils';
 COMMENT ON COLUMN sipp.coefficient.std_error IS 'standard error';
 COMMENT ON COLUMN sipp.coefficient.df IS 'degrees of freedom by Satterthwaite';
 COMMENT ON COLUMN sipp.coefficient.t IS 'estimate / std_error';
 COMMENT ON COLUMN sipp.coefficient.p_value IS 'two-sided, by t';
 COMMENT ON COLUMN sipp.coefficient.ci_low IS 'lower limit of the 95% interval, by t';
 COMMENT ON COLUMN sipp.coefficient.ci_high IS 'upper limit of the 95% interval';
+COMMENT ON COLUMN sipp.coefficient.reason IS 'why figures are missing, or NULL';
 
 CREATE FUNCTION sipp.coefficients(model sipp.model) RETURNS SETOF sipp.coefficient
 	AS 'MODULE_PATHNAME', 'sipp_coefficients' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50 ROWS 15;
@@ -330,13 +332,15 @@ CREATE TYPE sipp.term_test AS (
 	term text,
 	df integer,
 	chi2 float8,
-	p_value float8
+	p_value float8,
+	reason text
 );
 COMMENT ON TYPE sipp.term_test IS 'Joint test of one term, a row of sipp.term_tests. Store its columns, not the composite';
 COMMENT ON COLUMN sipp.term_test.term IS 'the term';
 COMMENT ON COLUMN sipp.term_test.df IS 'its coefficients that are not aliased';
 COMMENT ON COLUMN sipp.term_test.chi2 IS 'Wald''s chi-square of all of them being zero; NULL if df is 0';
 COMMENT ON COLUMN sipp.term_test.p_value IS 'by chi-square with df degrees of freedom';
+COMMENT ON COLUMN sipp.term_test.reason IS 'why figures are missing, or NULL';
 
 CREATE FUNCTION sipp.term_tests(model sipp.model) RETURNS SETOF sipp.term_test
 	AS 'MODULE_PATHNAME', 'sipp_term_tests' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50 ROWS 5;
@@ -364,7 +368,8 @@ CREATE TYPE sipp.fit AS (
 	within_between_p float8,
 	singular boolean,
 	iterations integer,
-	notice text
+	notice text,
+	reason text
 );
 COMMENT ON TYPE sipp.fit IS 'Summary of a model, the row of sipp.fit_summary. Store its columns, not the composite';
 COMMENT ON COLUMN sipp.fit.schools IS 'schools fitted';
@@ -373,21 +378,22 @@ COMMENT ON COLUMN sipp.fit.pupils IS 'pupils with an outcome and all covariates'
 COMMENT ON COLUMN sipp.fit.dropped IS 'rows left out because something was NULL';
 COMMENT ON COLUMN sipp.fit.method IS 'REML or ML';
 COMMENT ON COLUMN sipp.fit.school_variance IS 'variance of schools'' effects, in squared units of the outcome; with random slopes, at the national means of the slope terms';
-COMMENT ON COLUMN sipp.fit.school_variance_low IS 'lower limit of its 95% profile-likelihood interval; NULL with random slopes';
+COMMENT ON COLUMN sipp.fit.school_variance_low IS 'lower limit of its 95% profile-likelihood interval';
 COMMENT ON COLUMN sipp.fit.school_variance_high IS 'upper limit';
 COMMENT ON COLUMN sipp.fit.pupil_variance IS 'variance of pupils within schools about what is expected of them (of a pupil of weight 1)';
 COMMENT ON COLUMN sipp.fit.icc IS 'intraclass correlation: school_variance as a share of both variances, 0 to 1; with weights it depends on their scale, being that of pupils of weight 1';
-COMMENT ON COLUMN sipp.fit.icc_low IS 'lower limit of its 95% profile-likelihood interval; NULL with random slopes';
+COMMENT ON COLUMN sipp.fit.icc_low IS 'lower limit of its 95% profile-likelihood interval';
 COMMENT ON COLUMN sipp.fit.icc_high IS 'upper limit';
 COMMENT ON COLUMN sipp.fit.deviance IS '-2 log likelihood, restricted if REML';
 COMMENT ON COLUMN sipp.fit.log_likelihood IS '-deviance / 2';
 COMMENT ON COLUMN sipp.fit.aic IS 'Akaike''s criterion, deviance + 2 (coefficients + variances and covariances); NULL under REML';
 COMMENT ON COLUMN sipp.fit.lr_chi2 IS 'likelihood-ratio statistic against no difference between schools';
-COMMENT ON COLUMN sipp.fit.lr_p_value IS 'its p value, half that of chi-square with one degree of freedom since a variance is not negative; NULL with random slopes';
+COMMENT ON COLUMN sipp.fit.lr_p_value IS 'its p value: half that of chi-square with one degree of freedom since a variance is not negative; with random slopes an upper bound, the mean of those with d and d - 1, d the number of variances and covariances';
 COMMENT ON COLUMN sipp.fit.within_between_p IS 'p value of all context terms together (sipp.with_context): does it matter who sits next to whom; NULL without any';
-COMMENT ON COLUMN sipp.fit.singular IS 'the school-level covariance is on its boundary: schools (or slopes) do not differ beyond chance';
+COMMENT ON COLUMN sipp.fit.singular IS 'the school-level covariance is on its boundary: a variance, or that of a combination of school effects and slopes, is estimated as zero';
 COMMENT ON COLUMN sipp.fit.iterations IS 'steps of the optimiser';
-COMMENT ON COLUMN sipp.fit.notice IS 'what a reader should know: few schools, singular fit, aliased terms, cohorts left out; or NULL';
+COMMENT ON COLUMN sipp.fit.notice IS 'what a reader should know: few schools, singular fit, random slopes, aliased terms, cohorts left out; or NULL';
+COMMENT ON COLUMN sipp.fit.reason IS 'why figures are missing, or NULL';
 
 CREATE FUNCTION sipp.fit_summary(model sipp.model) RETURNS sipp.fit
 	AS 'MODULE_PATHNAME', 'sipp_fit_summary' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50;

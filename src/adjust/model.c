@@ -447,7 +447,7 @@ model_singular(const SippModel *m)
 	if (m->schools <= m->between)
 		return "singular fit: covariates that are constant within schools take up all differences between them";
 	if (m->between > 1)
-		return "singular fit: beyond the covariates that are constant within schools, these differ by no more than chance";
+		return "singular fit: beyond the covariates that are constant within schools these differ by no more than chance";
 	if (m->rank > 1)
 		return "singular fit: once the covariates are taken into account, schools differ by no more than chance";
 	return "singular fit: schools differ by no more than chance";
