@@ -19,7 +19,7 @@ no_residual(const FitInput *in, const SippModel *m, const LmmProblem *prob)
 				 errmsg("%s: the outcome is the same for all pupils", in->function),
 				 errdetail("It is %g.", m->mu[m->p]),
 				 errhint("Is it the column that was meant?")));
-	if (!(within > 1e-26 * m->outcome_ss))
+	if (m->pupils > m->schools && !(within > 1e-26 * m->outcome_ss))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("%s: the outcome is the same for all pupils of a school", in->function),
@@ -27,7 +27,9 @@ no_residual(const FitInput *in, const SippModel *m, const LmmProblem *prob)
 				 errhint("If it is the school's mean, enter it once: sipp.weighted_cohort(pupils, mean), one row a school.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_EXCEPTION),
-			 errmsg(m->q == 1
+			 errmsg(m->pupils == m->schools
+					? "%s: the covariates determine the outcome"
+					: m->q == 1
 					? "%s: the covariates determine the outcome within schools"
 					: "%s: the covariates, with slopes of each school, determine the outcome within schools",
 					in->function),

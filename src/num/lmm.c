@@ -304,8 +304,7 @@ prepare(const LmmProblem *prob, LmmWork *w, LmmFit *fit)
 	if (w->between_only)
 	{
 		w->lambda_end = 1e8 / w->group[0].n;
-		if (!lmm_intercept_identified(w))
-			return LMM_NOT_IDENTIFIED;
+		return lmm_intercept_identified(w);
 	}
 	return LMM_OK;
 }
@@ -377,6 +376,12 @@ fit_slopes(const LmmProblem *prob, LmmWork *w, LmmFit *fit)
 		status = lmm_slopes_build(prob, w, fit);
 	if (status == LMM_OK)
 		status = lmm_slopes_search(w, pt.lambda, fit, &best);
+	if (status == LMM_OK)
+	{
+		lmm_slopes_profile(w, fit, &best);
+		if (!lmm_slopes_at(w, 2, &best))
+			status = LMM_NOT_CONVERGED;
+	}
 	if (status == LMM_OK)
 		lmm_slopes_store(w, fit, &best);
 	fit->optima = 0;

@@ -77,8 +77,9 @@ typedef struct LmmFit
 								 * only that units differ in n (or their X) */
 
 	/*
-	 * 95% profile-likelihood intervals; NaN if q > 1.  Ends are 0, Infinity and
-	 * 1 where the data set no bound (as with a column for each unit).
+	 * 95% profile-likelihood intervals.  Ends are 0, Infinity and 1 where the data
+	 * set no bound (as with a column for each unit); NaN where q > 1 and the
+	 * profile could not be followed.
 	 */
 	double		var_lo,
 				var_hi;			/* of D[0] */

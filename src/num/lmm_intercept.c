@@ -276,11 +276,12 @@ lmm_intercept_at(LmmWork *w, double lambda, int order, LmmPoint *pt)
  * contrasts of the rows are free of b; once rotated, their variances are sigma2
  * (1 + lambda e_i), and where all e_i are one, only the product shows.  Sums of
  * e and of e squared are the derivatives of the REML criterion's h at 0, so no
- * e_i is ever computed.
+ * e_i is ever computed.  LMM_NO_RESIDUAL if X determines y.
  */
-bool
+LmmStatus
 lmm_intercept_identified(LmmWork *w)
 {
+	size_t		yy = (size_t) (w->p + 1) * (size_t) (w->p + 1) - 1;
 	bool		reml = w->reml;
 	double		free = w->rows - w->k;
 	double		sum_n2 = 0;
@@ -292,7 +293,10 @@ lmm_intercept_identified(LmmWork *w)
 	w->reml = true;
 	ok = lmm_intercept_at(w, 0, 2, &pt);
 	w->reml = reml;
-	return ok && -free * pt.h2 - pt.h1 * pt.h1 > 1e-10 * pt.h1 * pt.h1 + 1e-12 * free * sum_n2;
+	if (!ok || !(pt.r2 > 1e-13 * w->total[yy]))
+		return LMM_NO_RESIDUAL;
+	return -free * pt.h2 - pt.h1 * pt.h1 > 1e-10 * pt.h1 * pt.h1 + 1e-12 * free * sum_n2
+		? LMM_OK : LMM_NOT_IDENTIFIED;
 }
 
 /*
