@@ -165,7 +165,7 @@ school_prepare(FunctionCallInfo fcinfo, EffectCall *call, int arg, bool in_fit, 
 		frame_rows(s->map, c, m->q - 1, m->zcol + 1, call->zs);
 	if (!slopes_known(s, call->zs))
 	{
-		s->reason = psprintf("%s, and without them the cross-products of the slope terms are not known: fit a model with this level",
+		s->reason = psprintf("%s, and without them the cross-products of the slope terms are not known: fit a model with all levels",
 							 s->note);
 		s->unplaced = all;
 		return;

@@ -124,4 +124,5 @@ if check(out.returncode == 0 and not out.stderr, "abuse: " + (out.stderr or out.
     check(int(tally["ok"]) > 1000, "most abuse can be fitted")
     check(int(tally["modes_missed"]) * 1000 <= int(tally["ok"]), "a deeper mode is missed at most once in a thousand fits")
     check(int(tally["not_converged"]) == 0, "and all of it converges")
+    check(int(tally["intervals_missed"]) * 200 <= int(tally["ok"]), "an interval with slopes is missed at most once in two hundred fits")
 finish("edges")
