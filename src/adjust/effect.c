@@ -301,7 +301,7 @@ sipp_effect(PG_FUNCTION_ARGS)
 					reason = both_reasons(reason, "residual_sd is not known without them");
 			}
 			else
-				reason = both_reasons(reason, "a single pupil has no residual_sd");
+				reason = both_reasons(reason, "a single row has no residual_sd");
 		}
 	}
 	MemoryContextSwitchTo(old);
