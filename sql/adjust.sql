@@ -318,7 +318,8 @@ FROM (SELECT sipp.value_added(c0) AS m0, sipp.value_added(c1) AS m1, sipp.value_
 -- random slopes
 --
 CREATE TABLE slopes AS SELECT sipp.value_added(cohort, 'prior') AS m FROM school_cohort;
-SELECT f.school_variance_low, f.icc_low, f.lr_p_value, f.lr_chi2 > 0 AS lr_chi2, f.singular, f.notice FROM slopes, LATERAL sipp.fit_summary(m) f;
+SELECT f.school_variance BETWEEN f.school_variance_low AND f.school_variance_high AS school_variance, f.icc BETWEEN f.icc_low AND f.icc_high AS icc,
+	   f.lr_p_value < 1e-9 AS lr_p_value, f.lr_chi2 > 0 AS lr_chi2, f.singular, f.notice FROM slopes, LATERAL sipp.fit_summary(m) f;
 SELECT term_1, level_1, term_2, level_2, covariance > 0 AS positive, correlation BETWEEN -1 AND 1 AS correlation FROM slopes, LATERAL sipp.school_covariance(m);
 -- the effect is the intercept's at zero plus the slope's at the national mean; so is its variance
 SELECT bool_and(near(e.effect, i.effect + k.mean * s.effect)) AS effect,

@@ -4,9 +4,11 @@
  *
  *	gather.c	the aggregates sipp.value_added and sipp.value_added_ml
  *	fit.c		from cohorts to a fitted model
+ *	fit_error.c	why data cannot be fitted
  *	model.c		the stored type sipp.model
  *	modelio.c	its text and binary forms
  *	effect.c	one school under a model
+ *	unseen.c	without the pupils whose level the model has not seen
  *	group.c		groups of schools
  *	report.c	coefficients, tests, summary, school-level covariance
  *	predict.c	the fixed part for one pupil
@@ -95,6 +97,7 @@ extern void model_allocate(SippModel *m);
 extern void model_derive(SippModel *m);
 extern bool model_settle(SippModel *m, Node *escontext);
 extern double model_df(const SippModel *m);
+extern const char *model_singular(const SippModel *m);
 extern double model_intercept_variance(const SippModel *m);
 extern void model_slope_shift(const SippModel *m, double *shift);
 extern char *model_column_label(const SippFrame *f, int col);
@@ -116,6 +119,10 @@ typedef struct FitInput
 
 extern SippModel *fit_model(FitInput *in);
 extern void fit_interrupt(void);
+
+/* fit_error.c */
+extern void fit_error(const FitInput *in, const SippModel *m, const LmmProblem *prob,
+					  const LmmFit *fit, LmmStatus status);
 
 /* report.c */
 extern double wald_chisq(const SippModel *m, int n, const int *col);

@@ -180,6 +180,7 @@ COMMENT ON AGGREGATE sipp.value_added_ml(sipp.cohort, text[]) IS
 CREATE TYPE sipp.school_effect AS (
 	pupils bigint,
 	dropped bigint,
+	unplaced bigint,
 	attainment float8,
 	expected float8,
 	raw_effect float8,
@@ -196,8 +197,9 @@ CREATE TYPE sipp.school_effect AS (
 	reason text
 );
 COMMENT ON TYPE sipp.school_effect IS 'One school under a model, a row of sipp.effect. Store its columns, not the composite';
-COMMENT ON COLUMN sipp.school_effect.pupils IS 'pupils with an outcome and all covariates';
+COMMENT ON COLUMN sipp.school_effect.pupils IS 'pupils with an outcome and all covariates on whom the figures are based; with dropped and unplaced they are all rows of the cohort';
 COMMENT ON COLUMN sipp.school_effect.dropped IS 'rows left out because something was NULL';
+COMMENT ON COLUMN sipp.school_effect.unplaced IS 'pupils left out because the model has not seen their level of a factor; NULL where the cohort does not fit the model for another reason';
 COMMENT ON COLUMN sipp.school_effect.attainment IS 'mean outcome of the pupils, in the outcome''s units (weighted if the cohort is)';
 COMMENT ON COLUMN sipp.school_effect.expected IS 'mean outcome that the model expects of such pupils in an average school, in the outcome''s units';
 COMMENT ON COLUMN sipp.school_effect.raw_effect IS 'attainment less expected, in the outcome''s units; of a small school mostly chance';
@@ -210,13 +212,13 @@ COMMENT ON COLUMN sipp.school_effect.ci_low IS 'lower limit of the 95% interval:
 COMMENT ON COLUMN sipp.school_effect.ci_high IS 'upper limit of the 95% interval';
 COMMENT ON COLUMN sipp.school_effect.p_above IS 'probability that the school''s true effect is above zero, given the data: by t of effect / std_error';
 COMMENT ON COLUMN sipp.school_effect.adjusted_attainment IS 'the national mean (over pupils) plus effect: attainment if the intake were the nation''s, in the outcome''s units';
-COMMENT ON COLUMN sipp.school_effect.residual_sd IS 'standard deviation of pupils about their expected outcomes within the school, in the outcome''s units (with weights: of a pupil of weight 1); NULL below two pupils';
-COMMENT ON COLUMN sipp.school_effect.reason IS 'why figures are missing, or NULL';
+COMMENT ON COLUMN sipp.school_effect.residual_sd IS 'standard deviation of pupils about their expected outcomes within the school, in the outcome''s units (with weights: of a pupil of weight 1); NULL below two pupils, and where several pupils of one level are unplaced';
+COMMENT ON COLUMN sipp.school_effect.reason IS 'why figures are missing or pupils are unplaced, or NULL';
 
 CREATE FUNCTION sipp.effect(cohort sipp.cohort, model sipp.model, in_model boolean DEFAULT true) RETURNS sipp.school_effect
 	AS 'MODULE_PATHNAME', 'sipp_effect' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50;
 COMMENT ON FUNCTION sipp.effect(sipp.cohort, sipp.model, boolean) IS
-'A school''s effect under a model, with everything needed to judge it; always one row. in_model => false: the cohort was not among those fitted (a new school, last year''s model), so that its effect varies more (diagnostic_se); std_error then is that of a prediction. A cohort without a term of the model, or with a level it has not seen, gets NULL figures and a reason; terms that the model does not have are ignored. Write FROM schools s, LATERAL sipp.effect(s.cohort, m.model) e';
+'A school''s effect under a model, with everything needed to judge it; always one row. in_model => false: the cohort was not among those fitted (a new school, last year''s model), so that its effect varies more (diagnostic_se); std_error then is that of a prediction. Pupils with a level of one factor that the model has not seen are unplaced, and the school is placed on the others; a cohort without a term of the model, or with unseen levels of two factors, gets NULL figures and a reason; terms that the model does not have are ignored. Write FROM schools s, LATERAL sipp.effect(s.cohort, m.model) e';
 
 CREATE TYPE sipp.slope_effect AS (
 	term text,
@@ -232,7 +234,7 @@ COMMENT ON COLUMN sipp.slope_effect.level IS 'level of a factor, NULL of a numbe
 COMMENT ON COLUMN sipp.slope_effect.effect IS 'the school''s deviation from the national coefficient, at zero of the slope terms, as lme4''s ranef';
 COMMENT ON COLUMN sipp.slope_effect.conditional_se IS 'standard error with the coefficients taken as known';
 COMMENT ON COLUMN sipp.slope_effect.std_error IS 'comparative standard error, which counts that they are estimated';
-COMMENT ON COLUMN sipp.slope_effect.reason IS 'why figures are missing, or NULL';
+COMMENT ON COLUMN sipp.slope_effect.reason IS 'why figures are missing or pupils are unplaced, or NULL';
 
 CREATE FUNCTION sipp.slope_effects(cohort sipp.cohort, model sipp.model, in_model boolean DEFAULT true) RETURNS SETOF sipp.slope_effect
 	AS 'MODULE_PATHNAME', 'sipp_slope_effects' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50 ROWS 2;
@@ -306,18 +308,20 @@ CREATE TYPE sipp.coefficient AS (
 	t float8,
 	p_value float8,
 	ci_low float8,
-	ci_high float8
+	ci_high float8,
+	reason text
 );
 COMMENT ON TYPE sipp.coefficient IS 'One coefficient of a model, a row of sipp.coefficients. Store its columns, not the composite';
 COMMENT ON COLUMN sipp.coefficient.term IS '(Intercept) first, then the terms in order';
-COMMENT ON COLUMN sipp.coefficient.level IS 'level of a factor, against its reference level; NULL of a number';
-COMMENT ON COLUMN sipp.coefficient.estimate IS 'outcome''s units for each unit of the term; NULL if aliased with the terms before it';
+COMMENT ON COLUMN sipp.coefficient.level IS 'level of a factor, against its reference level, or the only level of a factor that has no other; NULL of a number';
+COMMENT ON COLUMN sipp.coefficient.estimate IS 'outcome''s units for each unit of the term; NULL if aliased with the terms before it or the same for all pupils';
 COMMENT ON COLUMN sipp.coefficient.std_error IS 'standard error';
 COMMENT ON COLUMN sipp.coefficient.df IS 'degrees of freedom by Satterthwaite';
 COMMENT ON COLUMN sipp.coefficient.t IS 'estimate / std_error';
 COMMENT ON COLUMN sipp.coefficient.p_value IS 'two-sided, by t';
 COMMENT ON COLUMN sipp.coefficient.ci_low IS 'lower limit of the 95% interval, by t';
 COMMENT ON COLUMN sipp.coefficient.ci_high IS 'upper limit of the 95% interval';
+COMMENT ON COLUMN sipp.coefficient.reason IS 'why figures are missing, or NULL';
 
 CREATE FUNCTION sipp.coefficients(model sipp.model) RETURNS SETOF sipp.coefficient
 	AS 'MODULE_PATHNAME', 'sipp_coefficients' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50 ROWS 15;
@@ -328,13 +332,15 @@ CREATE TYPE sipp.term_test AS (
 	term text,
 	df integer,
 	chi2 float8,
-	p_value float8
+	p_value float8,
+	reason text
 );
 COMMENT ON TYPE sipp.term_test IS 'Joint test of one term, a row of sipp.term_tests. Store its columns, not the composite';
 COMMENT ON COLUMN sipp.term_test.term IS 'the term';
 COMMENT ON COLUMN sipp.term_test.df IS 'its coefficients that are not aliased';
 COMMENT ON COLUMN sipp.term_test.chi2 IS 'Wald''s chi-square of all of them being zero; NULL if df is 0';
 COMMENT ON COLUMN sipp.term_test.p_value IS 'by chi-square with df degrees of freedom';
+COMMENT ON COLUMN sipp.term_test.reason IS 'why figures are missing, or NULL';
 
 CREATE FUNCTION sipp.term_tests(model sipp.model) RETURNS SETOF sipp.term_test
 	AS 'MODULE_PATHNAME', 'sipp_term_tests' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50 ROWS 5;
@@ -362,7 +368,8 @@ CREATE TYPE sipp.fit AS (
 	within_between_p float8,
 	singular boolean,
 	iterations integer,
-	notice text
+	notice text,
+	reason text
 );
 COMMENT ON TYPE sipp.fit IS 'Summary of a model, the row of sipp.fit_summary. Store its columns, not the composite';
 COMMENT ON COLUMN sipp.fit.schools IS 'schools fitted';
@@ -371,21 +378,22 @@ COMMENT ON COLUMN sipp.fit.pupils IS 'pupils with an outcome and all covariates'
 COMMENT ON COLUMN sipp.fit.dropped IS 'rows left out because something was NULL';
 COMMENT ON COLUMN sipp.fit.method IS 'REML or ML';
 COMMENT ON COLUMN sipp.fit.school_variance IS 'variance of schools'' effects, in squared units of the outcome; with random slopes, at the national means of the slope terms';
-COMMENT ON COLUMN sipp.fit.school_variance_low IS 'lower limit of its 95% profile-likelihood interval; NULL with random slopes';
+COMMENT ON COLUMN sipp.fit.school_variance_low IS 'lower limit of its 95% profile-likelihood interval';
 COMMENT ON COLUMN sipp.fit.school_variance_high IS 'upper limit';
 COMMENT ON COLUMN sipp.fit.pupil_variance IS 'variance of pupils within schools about what is expected of them (of a pupil of weight 1)';
 COMMENT ON COLUMN sipp.fit.icc IS 'intraclass correlation: school_variance as a share of both variances, 0 to 1; with weights it depends on their scale, being that of pupils of weight 1';
-COMMENT ON COLUMN sipp.fit.icc_low IS 'lower limit of its 95% profile-likelihood interval; NULL with random slopes';
+COMMENT ON COLUMN sipp.fit.icc_low IS 'lower limit of its 95% profile-likelihood interval';
 COMMENT ON COLUMN sipp.fit.icc_high IS 'upper limit';
 COMMENT ON COLUMN sipp.fit.deviance IS '-2 log likelihood, restricted if REML';
 COMMENT ON COLUMN sipp.fit.log_likelihood IS '-deviance / 2';
 COMMENT ON COLUMN sipp.fit.aic IS 'Akaike''s criterion, deviance + 2 (coefficients + variances and covariances); NULL under REML';
 COMMENT ON COLUMN sipp.fit.lr_chi2 IS 'likelihood-ratio statistic against no difference between schools';
-COMMENT ON COLUMN sipp.fit.lr_p_value IS 'its p value, half that of chi-square with one degree of freedom since a variance is not negative; NULL with random slopes';
+COMMENT ON COLUMN sipp.fit.lr_p_value IS 'its p value: half that of chi-square with one degree of freedom since a variance is not negative; with random slopes an upper bound, the mean of those with d and d - 1, d the number of variances and covariances';
 COMMENT ON COLUMN sipp.fit.within_between_p IS 'p value of all context terms together (sipp.with_context): does it matter who sits next to whom; NULL without any';
-COMMENT ON COLUMN sipp.fit.singular IS 'the school-level covariance is on its boundary: schools (or slopes) do not differ beyond chance';
+COMMENT ON COLUMN sipp.fit.singular IS 'the school-level covariance is on its boundary: a variance, or that of a combination of school effects and slopes, is estimated as zero';
 COMMENT ON COLUMN sipp.fit.iterations IS 'steps of the optimiser';
-COMMENT ON COLUMN sipp.fit.notice IS 'what a reader should know: few schools, singular fit, aliased terms, cohorts left out; or NULL';
+COMMENT ON COLUMN sipp.fit.notice IS 'what a reader should know: few schools, singular fit, random slopes, aliased terms, cohorts left out; or NULL';
+COMMENT ON COLUMN sipp.fit.reason IS 'why figures are missing, or NULL';
 
 CREATE FUNCTION sipp.fit_summary(model sipp.model) RETURNS sipp.fit
 	AS 'MODULE_PATHNAME', 'sipp_fit_summary' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50;

@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 
 #include "adjust/effect.h"
+#include "adjust/unseen.h"
 #include "num/dist.h"
 
 PG_FUNCTION_INFO_V1(sipp_effect);
@@ -24,6 +25,7 @@ enum
 {
 	E_PUPILS,
 	E_DROPPED,
+	E_UNPLACED,
 	E_ATTAINMENT,
 	E_EXPECTED,
 	E_RAW_EFFECT,
@@ -59,6 +61,55 @@ effect_call(FunctionCallInfo fcinfo)
 }
 
 /*
+ * Where the cohort stands in the model's frame; without the pupils whose level
+ * of one factor the model has not seen, if it is these that do not fit.
+ */
+static void
+school_map(EffectCall *call, School *s)
+{
+	const SippFrame *f = s->model->frame;
+	Unseen		unseen;
+	Cohort	   *rest;
+
+	s->products = true;
+	s->map = cohort_reader_map(&call->reader, f);
+	s->reason = frame_map_reason(s->map);
+	s->unplaced = s->reason == NULL ? 0 : -1;
+	if (s->reason == NULL)
+		return;
+	rest = cohort_seen(f, s->cohort, &unseen);
+	if (unseen.reason != NULL)
+	{
+		s->reason = unseen.reason;
+		s->unplaced = unseen.rows;
+	}
+	if (rest == NULL)
+		return;
+	s->map = frame_map(f, rest);
+	s->reason = frame_map_reason(s->map);
+	if (s->reason != NULL)
+		s->unplaced = s->cohort->rows;
+	else
+	{
+		s->cohort = rest;
+		s->note = unseen.reason;
+		s->products = unseen.products;
+	}
+}
+
+/* Are the slopes' rows numbers?  Of a cohort without some pupils, not all may be. */
+static bool
+slopes_known(const School *s, const double *zs)
+{
+	size_t		n = (size_t) (s->model->q - 1) * (s->model->p + 1);
+
+	for (size_t i = 0; i < n && !s->products; i++)
+		if (isnan(zs[i]))
+			return false;
+	return true;
+}
+
+/*
  * Figures of the school in arguments arg (cohort) and arg + 1 (model).  Runs in
  * the call's scratch context; NULLs and misfits give a reason, not an error.
  */
@@ -67,8 +118,10 @@ school_prepare(FunctionCallInfo fcinfo, EffectCall *call, int arg, bool in_fit, 
 {
 	SippModel  *m = NULL;
 	Cohort	   *c = NULL;
+	int64		all;
 
 	memset(s, 0, sizeof(School));
+	s->unplaced = -1;
 	if (!PG_ARGISNULL(arg))
 		c = s->cohort = cohort_read(&call->reader,
 									PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(arg)));
@@ -95,25 +148,41 @@ school_prepare(FunctionCallInfo fcinfo, EffectCall *call, int arg, bool in_fit, 
 		call->reader.map = NULL;	/* of a frame that is gone */
 	}
 	if (c->rows == 0)
-		s->reason = "no pupil has the outcome and all covariates";
-	else
 	{
-		s->map = cohort_reader_map(&call->reader, m->frame);
-		s->reason = frame_map_reason(s->map);
+		s->reason = "no pupil has the outcome and all covariates";
+		s->unplaced = 0;
 	}
+	else
+		school_map(call, s);
 	if (s->reason != NULL)
 		return;
+	all = c->rows;
+	c = s->cohort;
 	frame_project(s->map, c, call->mean);
 	for (int k = 1; k <= m->p; k++)
 		call->mean[k] -= m->mu[k];
 	if (m->q > 1)
 		frame_rows(s->map, c, m->q - 1, m->zcol + 1, call->zs);
+	if (!slopes_known(s, call->zs))
+	{
+		s->reason = psprintf("%s, and without them the cross-products of the slope terms are not known: fit a model with all levels",
+							 s->note);
+		s->unplaced = all;
+		return;
+	}
 
 	s->attainment = call->mean[m->p];
 	for (int k = 0; k < m->p; k++)
 		s->predicted += m->b[k] * call->mean[k];
 	lmm_effect(m->p, m->q, m->zcol, m->b, m->V, m->sigma2, m->Lambda, c->weight,
 			   call->mean, m->q > 1 ? call->zs : NULL, in_fit, &s->effect);
+}
+
+/* Two reasons as one; either may be NULL. */
+static const char *
+both_reasons(const char *a, const char *b)
+{
+	return a == NULL ? b : b == NULL ? a : psprintf("%s; %s", a, b);
 }
 
 /* The same for arguments (cohort, model, in_model). */
@@ -123,6 +192,15 @@ school_arguments(FunctionCallInfo fcinfo, EffectCall *call, School *s)
 	school_prepare(fcinfo, call, 0, !PG_ARGISNULL(2) && PG_GETARG_BOOL(2), s);
 	if (s->reason == NULL && PG_ARGISNULL(2))
 		s->reason = "in_model is null";
+}
+
+/* Standard deviation of y - x'b within the school; v: (-b, 1).  NaN: not known. */
+static double
+residual_sd(const FrameMap *map, const Cohort *c, const double *v)
+{
+	double		ss = frame_quadratic(map, c, v);
+
+	return isnan(ss) ? NAN : sqrt(Max(ss, 0) / (c->rows - 1));
 }
 
 /*
@@ -150,11 +228,15 @@ sipp_effect(PG_FUNCTION_ARGS)
 	if (s.cohort != NULL)
 	{
 		const Cohort *c = s.cohort;
+		bool		none = reason != NULL && s.unplaced > 0;
 
-		values[E_PUPILS] = Int64GetDatum(c->rows);
+		/* pupils, unplaced and dropped are all rows */
+		values[E_PUPILS] = Int64GetDatum(none ? 0 : c->rows);
 		values[E_DROPPED] = Int64GetDatum(c->dropped);
 		nulls[E_PUPILS] = nulls[E_DROPPED] = false;
-		put_float(values, nulls, E_ATTAINMENT, c->rows > 0 ? c->mean[0] : NAN);
+		values[E_UNPLACED] = Int64GetDatum(s.unplaced);
+		nulls[E_UNPLACED] = s.unplaced < 0;
+		put_float(values, nulls, E_ATTAINMENT, c->rows > 0 && !none ? c->mean[0] : NAN);
 	}
 	if (reason == NULL)
 	{
@@ -194,10 +276,11 @@ sipp_effect(PG_FUNCTION_ARGS)
 				put_float(values, nulls, E_RELIABILITY,
 						  Max(0, 1 - e->conditional[0] / m->D[0]));
 
+			reason = s.note;
 			if (m->D[0] == 0)
-				reason = "singular fit: schools differ by no more than chance";
+				reason = both_reasons(reason, model_singular(m));
 			else if (isnan(call->df))
-				reason = "too few schools for an interval";
+				reason = both_reasons(reason, "no more schools than columns that are constant within every school: no interval");
 			else
 			{
 				put_float(values, nulls, E_CI_LOW, e->u[0] - call->quantile * se);
@@ -213,8 +296,12 @@ sipp_effect(PG_FUNCTION_ARGS)
 					v[k] = -m->b[k];
 				v[m->p] = 1;
 				put_float(values, nulls, E_RESIDUAL_SD,
-						  sqrt(Max(frame_quadratic(s.map, c, v), 0) / (c->rows - 1)));
+						  residual_sd(s.map, c, v));
+				if (nulls[E_RESIDUAL_SD])
+					reason = both_reasons(reason, "residual_sd is not known without them");
 			}
+			else
+				reason = both_reasons(reason, "a single row has no residual_sd");
 		}
 	}
 	MemoryContextSwitchTo(old);
@@ -287,7 +374,7 @@ sipp_slope_effects(PG_FUNCTION_ARGS)
 				put_float(values, nulls, 3, sqrt(Max(conditional, 0)));
 				put_float(values, nulls, 4, sqrt(Max(comparative, 0)));
 			}
-			put_text(values, nulls, 5, reason);
+			put_text(values, nulls, 5, reason != NULL ? reason : s.note);
 			put_row(rsinfo, 6, values, nulls);
 		}
 	}

@@ -25,9 +25,14 @@ typedef struct EffectCall
 typedef struct School
 {
 	SippModel  *model;			/* NULL: none given */
-	Cohort	   *cohort;			/* NULL: none given */
+	Cohort	   *cohort;			/* NULL: none given; the pupils placed, if there
+								 * are figures */
+	int64		unplaced;		/* pupils who are not, for a level that the model has
+								 * not seen; -1: that was not looked at */
 	const FrameMap *map;		/* of the cohort in the model's frame */
 	const char *reason;			/* why there are no figures, or NULL */
+	const char *note;			/* what goes with the figures, or NULL */
+	bool		products;		/* the cohort's cross-products are known */
 	double		predicted;		/* x'b about the national mean of the outcome */
 	double		attainment;		/* y about it */
 	LmmEffect	effect;

@@ -239,55 +239,6 @@ centre(SippModel *m, FitData *d)
 	}
 }
 
-/* The error of data that cannot be fitted. */
-static void
-fit_error(const FitInput *in, const SippModel *m, LmmStatus status)
-{
-	switch (status)
-	{
-		case LMM_OK:
-			return;
-		case LMM_TOO_FEW_UNITS:
-			break;
-		case LMM_ALL_SINGLE:
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_EXCEPTION),
-					 errmsg("%s: every school has a single pupil", in->function),
-					 errdetail("Schools and pupils cannot be told apart."),
-					 errhint("Group pupils by school before sipp.cohort.")));
-			break;
-		case LMM_TOO_FEW_ROWS:
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_EXCEPTION),
-					 errmsg("%s: too few pupils for this number of coefficients", in->function),
-					 errdetail("There are %lld complete rows and %d columns.",
-							   (long long) m->pupils, m->p),
-					 errhint("Leave covariates out with sipp.subset.")));
-			break;
-		case LMM_NO_RESIDUAL:
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_EXCEPTION),
-					 errmsg("%s: the outcome does not vary within schools once the covariates are taken into account",
-							in->function),
-					 errdetail("The residual variance is zero."),
-					 errhint("Is the outcome constant, or one of the covariates?")));
-			break;
-		case LMM_NOT_FINITE:
-			ereport(ERROR,
-					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					 errmsg("%s: sums of squares are out of range", in->function),
-					 errhint("Enter the outcome and covariates in units in which they spread by about 1.")));
-			break;
-		case LMM_NOT_CONVERGED:
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_EXCEPTION),
-					 errmsg("%s: the fit did not converge", in->function),
-					 errhint("Leave a random slope or a nearly collinear covariate out.")));
-			break;
-	}
-	elog(ERROR, "%s: fit failed with status %d", in->function, (int) status);
-}
-
 /* Start another remark of the notice. */
 static void
 remark(StringInfo s)
@@ -296,46 +247,152 @@ remark(StringInfo s)
 		appendStringInfoString(s, "; ");
 }
 
+/* Append an item to a list that names MAX_LISTED and counts the others. */
+static void
+list_item(StringInfo s, int *count, const char *item)
+{
+	if (++*count <= MAX_LISTED)
+		appendStringInfo(s, "%s%s", *count > 1 ? ", " : "", item);
+}
+
+/* End such a list. */
+static void
+list_end(StringInfo s, int count)
+{
+	if (count > MAX_LISTED)
+		appendStringInfo(s, " and %d more", count - MAX_LISTED);
+}
+
+/*
+ * Columns without a coefficient of their own, and factors that have no column
+ * since all pupils have one level.  Both are constant or combinations of what
+ * comes before, the intercept included.
+ */
+static void
+aliased_remark(StringInfo s, const SippModel *m)
+{
+	const SippFrame *f = m->frame;
+	int			count = 0;
+
+	for (int t = 0; t < f->nterm; t++)
+	{
+		const SippTerm *term = &f->term[t];
+		int			n = term->kind == SIPP_NUMBER ? 1 : term->nlevel - 1;
+		bool		single = term->kind != SIPP_NUMBER && n == 0;
+
+		for (int k = term->first; k < term->first + n || single; k++)
+		{
+			if (!single && !m->aliased[k])
+				continue;
+			if (count == 0)
+			{
+				remark(s);
+				appendStringInfoString(s, "aliased with the terms before: ");
+			}
+			list_item(s, &count, single
+					  ? psprintf("%s (all pupils have \"%s\")", term->name, term->label[0])
+					  : model_column_label(f, k));
+			if (single)
+				break;
+		}
+	}
+	list_end(s, count);
+}
+
+/*
+ * A school-level covariance on its boundary.  What schools differ by may be
+ * taken up by covariates that are constant within them: then these are named
+ * (within: [p] columns that vary within a school).
+ */
+static void
+singular_remark(StringInfo s, const SippModel *m, const bool *within)
+{
+	const SippFrame *f = m->frame;
+	StringInfoData names;
+	int			last = -1;
+	int			count = 0;
+
+	remark(s);
+	if (m->q > 1)
+	{
+		appendStringInfoString(s, m->D[0] == 0
+							   ? "singular fit: at the national means of the slope terms the variance of effects is estimated as zero, and so are all effects"
+							   : "singular fit: the school-level covariance is on its boundary");
+		return;
+	}
+	initStringInfo(&names);
+	for (int k = 1; k < m->p; k++)
+		if (!m->aliased[k] && !within[k] && f->col_term[k] != last)
+		{
+			last = f->col_term[k];
+			list_item(&names, &count, f->term[last].name);
+		}
+	list_end(&names, count);
+	if (count == 0)
+		appendStringInfo(s, "singular fit: %sschools differ by no more than chance, all effects are zero",
+						 m->rank > 1 ? "once the covariates are taken into account, " : "");
+	else if (m->schools <= m->between)
+		appendStringInfo(s, "singular fit: %s, constant within schools, take%s up all differences between them; effects are what %s, zero",
+						 names.data, count == 1 ? "s" : "", count == 1 ? "it leaves" : "they leave");
+	else
+		appendStringInfo(s, "singular fit: beyond %s, constant within schools, these differ by no more than chance; effects are what %s, all zero",
+						 names.data, count == 1 ? "it leaves" : "they leave");
+}
+
+/* With random slopes: which figures of the summary hold where. */
+static void
+slopes_remark(StringInfo s, const SippModel *m)
+{
+	int			last = -1;
+	int			count = 0;
+
+	remark(s);
+	appendStringInfoString(s, "random slopes: school_variance, icc and effects are those at the national means of ");
+	for (int i = 1; i < m->q; i++)
+		if (m->frame->col_term[m->zcol[i]] != last)
+		{
+			last = m->frame->col_term[m->zcol[i]];
+			list_item(s, &count, m->frame->term[last].name);
+		}
+	list_end(s, count);
+	appendStringInfoString(s, " and others elsewhere, lr_p_value is an upper bound");
+	if (isnan(m->var_lo))
+		appendStringInfoString(s, ", intervals could not be found");
+}
+
 /*
  * What a reader of the model should know, or NULL; loose: a context term that
- * varies within schools; fractional: a weight is not a whole number.
+ * varies within schools; within: as above; fractional: a weight is not a whole
+ * number.
  */
 static char *
-fit_notice(const SippModel *m, const char *loose, bool fractional)
+fit_notice(const SippModel *m, const LmmFit *fit, const char *loose, const bool *within,
+		   bool fractional)
 {
 	const SippFrame *f = m->frame;
 	StringInfoData s;
-	int			naliased = m->p - m->rank;
 
 	initStringInfo(&s);
 	if (m->schools < SIPP_FEW_SCHOOLS)
 		appendStringInfo(&s, "only %lld schools: the school variance is uncertain",
 						 (long long) m->schools);
-	if (m->singular)
+	if (fit->between_only)
 	{
 		remark(&s);
-		appendStringInfoString(&s, m->D[0] == 0
-							   ? "singular fit: schools differ by no more than chance, all effects are zero"
-							   : "singular fit: the school-level covariance is on its boundary");
+		appendStringInfoString(&s, m->pupils == m->schools
+							   ? "one row a school: school and pupil variance are told apart by the weights alone"
+							   : "covariates take up all differences between pupils of one school: school and pupil variance are told apart by differences between schools alone");
 	}
+	if (m->singular)
+		singular_remark(&s, m, within);
+	if (m->q > 1)
+		slopes_remark(&s, m);
 	if (m->optima > 1)
 	{
 		remark(&s);
 		appendStringInfo(&s, "the likelihood has %d local optima, the best is reported", m->optima);
 	}
-	if (naliased > 0)
-	{
-		int			listed = 0;
-
-		remark(&s);
-		appendStringInfoString(&s, "aliased with the terms before: ");
-		for (int k = 0; k < m->p && listed < MAX_LISTED; k++)
-			if (m->aliased[k])
-				appendStringInfo(&s, "%s%s", listed++ > 0 ? ", " : "",
-								 model_column_label(f, k));
-		if (naliased > listed)
-			appendStringInfo(&s, " and %d more", naliased - listed);
-	}
+	aliased_remark(&s, m);
 	for (int t = 0; t < f->nterm; t++)
 		if (f->term[t].reference != NULL && f->refidx[t] >= 0 &&
 			strcmp(f->term[t].reference, f->term[t].label[f->refidx[t]]) != 0)
@@ -384,6 +441,7 @@ fit_model(FitInput *in)
 	size_t		size;
 	double	   *contrast;
 	const char *loose = NULL;
+	bool	   *within;
 	CohortReader reader;
 
 	memset(&d, 0, sizeof(d));
@@ -410,7 +468,7 @@ fit_model(FitInput *in)
 
 		/* far from 1, products of products leave the range of float8 */
 		if (spread > 0 && !(spread > 1e-100 && spread < 1e100))
-			fit_error(in, m, LMM_NOT_FINITE);
+			fit_error(in, m, NULL, NULL, LMM_NOT_FINITE);
 	}
 
 	memset(&prob, 0, sizeof(prob));
@@ -428,7 +486,7 @@ fit_model(FitInput *in)
 	prob.interrupt = fit_interrupt;
 	size = lmm_workspace(prob.J, prob.p, prob.q);
 	workspace = MemoryContextAllocHuge(CurrentMemoryContext, size);
-	fit_error(in, m, lmm_fit(&prob, &fit, workspace));
+	fit_error(in, m, &prob, &fit, lmm_fit(&prob, &fit, workspace));
 
 	m->singular = fit.singular;
 	m->sigma2 = fit.sigma2;
@@ -442,8 +500,10 @@ fit_model(FitInput *in)
 	m->iterations = fit.iterations;
 	m->optima = fit.optima;
 	memcpy(m->aliased, fit.aliased, sizeof(bool) * m->p);
+	within = palloc(sizeof(bool) * m->p);
 	for (int k = 0; k < m->p; k++)
 	{
+		within[k] = k > 0 && d.within[(size_t) k * (m->p + 1) + k] > 1e-12 * d.total[k];
 		if (m->aliased[k])
 			continue;
 		m->b[k] = fit.b[k];
@@ -451,7 +511,7 @@ fit_model(FitInput *in)
 			if (!m->aliased[j])
 				m->V[(size_t) k * m->p + j] = m->V[(size_t) j * m->p + k] =
 					fit.V[(size_t) k * m->p + j];
-		if (k == 0 || d.within[(size_t) k * (m->p + 1) + k] <= 1e-12 * d.total[k])
+		if (!within[k])
 			m->between++;
 		else if (m->frame->term[m->frame->col_term[k]].context && loose == NULL)
 			loose = model_column_term(m->frame, k);
@@ -487,7 +547,7 @@ fit_model(FitInput *in)
 			m->df[k] = NAN;
 	}
 
-	m->notice = fit_notice(m, loose, d.fractional);
+	m->notice = fit_notice(m, &fit, loose, within, d.fractional);
 
 	/* from here on the reference is the level in use, whatever sorts first elsewhere */
 	for (int t = 0; t < m->frame->nterm; t++)

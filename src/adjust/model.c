@@ -436,6 +436,24 @@ model_df(const SippModel *m)
 	return df > 0 ? df : NAN;
 }
 
+/*
+ * What an estimate of zero for the variance of schools' effects says, beyond
+ * which covariates those are: they are named in the notice.
+ */
+const char *
+model_singular(const SippModel *m)
+{
+	if (m->q > 1)
+		return "singular fit: at the national means of the slope terms the variance of effects is estimated as zero";
+	if (m->schools <= m->between)
+		return "singular fit: covariates that are constant within schools take up all differences between them";
+	if (m->between > 1)
+		return "singular fit: beyond the covariates that are constant within schools these differ by no more than chance";
+	if (m->rank > 1)
+		return "singular fit: once the covariates are taken into account, schools differ by no more than chance";
+	return "singular fit: schools differ by no more than chance";
+}
+
 /* Variance of the intercept as reported, at x = 0: (1, -mu) V (1, -mu)'. */
 double
 model_intercept_variance(const SippModel *m)

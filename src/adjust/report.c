@@ -7,6 +7,8 @@
 
 #include <math.h>
 
+#include "miscadmin.h"
+
 #include "adjust/adjust.h"
 #include "num/dist.h"
 #include "num/linalg.h"
@@ -70,8 +72,55 @@ wald_chisq(const SippModel *m, int n, const int *col)
 	return isfinite(chi2) ? chi2 : NAN;
 }
 
+/* Row of a column: see sipp.coefficient. */
+static void
+coefficient_row(ReturnSetInfo *rsinfo, const SippModel *m, int k)
+{
+	Datum		values[10] = {0};
+	bool		nulls[10];
+	const char *reason = "aliased with the terms before it";
+
+	memset(nulls, true, sizeof(nulls));
+	put_text(values, nulls, 0, model_column_term(m->frame, k));
+	put_text(values, nulls, 1, model_column_level(m->frame, k));
+	if (!m->aliased[k])
+	{
+		double		b = m->b[k];
+		double		se = sqrt(k == 0 ? model_intercept_variance(m)
+							  : m->V[(size_t) k * m->p + k]);
+		double		df = m->df[k];
+
+		reason = NULL;
+		if (k == 0)
+		{
+			b += m->mu[m->p];
+			for (int i = 1; i < m->p; i++)
+				b -= m->mu[i] * m->b[i];
+		}
+		put_float(values, nulls, 2, b);
+		put_float(values, nulls, 3, se);
+		put_float(values, nulls, 4, df);
+		if (isnan(df))
+			reason = "the data leave no degrees of freedom";
+		else if (!(se > 0))
+			reason = "the standard error is zero";
+		else
+		{
+			double		half = dist_t_quantile(0.975, df) * se;
+
+			put_float(values, nulls, 5, b / se);
+			put_float(values, nulls, 6, dist_t_two_sided(b / se, df));
+			put_float(values, nulls, 7, b - half);
+			put_float(values, nulls, 8, b + half);
+		}
+	}
+	put_text(values, nulls, 9, reason);
+	put_row(rsinfo, 10, values, nulls);
+}
+
 /*
- * sipp_coefficients(model): one row of sipp.coefficient for each column.
+ * sipp_coefficients(model): one row of sipp.coefficient for each column, and one
+ * for a factor that has none because all pupils have one level.
  */
 Datum
 sipp_coefficients(PG_FUNCTION_ARGS)
@@ -80,41 +129,28 @@ sipp_coefficients(PG_FUNCTION_ARGS)
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 
 	InitMaterializedSRF(fcinfo, 0);
-	for (int k = 0; k < m->p; k++)
+	coefficient_row(rsinfo, m, 0);
+	for (int t = 0; t < m->frame->nterm; t++)
 	{
-		Datum		values[9] = {0};
-		bool		nulls[9];
+		const SippTerm *term = &m->frame->term[t];
+		int			n = term->kind == SIPP_NUMBER ? 1 : term->nlevel - 1;
 
-		memset(nulls, true, sizeof(nulls));
-		put_text(values, nulls, 0, model_column_term(m->frame, k));
-		put_text(values, nulls, 1, model_column_level(m->frame, k));
-		if (!m->aliased[k])
+		for (int k = term->first; k < term->first + n; k++)
 		{
-			double		b = m->b[k];
-			double		se = sqrt(k == 0 ? model_intercept_variance(m)
-								  : m->V[(size_t) k * m->p + k]);
-			double		df = m->df[k];
-
-			if (k == 0)
-			{
-				b += m->mu[m->p];
-				for (int i = 1; i < m->p; i++)
-					b -= m->mu[i] * m->b[i];
-			}
-			put_float(values, nulls, 2, b);
-			put_float(values, nulls, 3, se);
-			put_float(values, nulls, 4, df);
-			if (se > 0 && !isnan(df))
-			{
-				double		half = dist_t_quantile(0.975, df) * se;
-
-				put_float(values, nulls, 5, b / se);
-				put_float(values, nulls, 6, dist_t_two_sided(b / se, df));
-				put_float(values, nulls, 7, b - half);
-				put_float(values, nulls, 8, b + half);
-			}
+			CHECK_FOR_INTERRUPTS();
+			coefficient_row(rsinfo, m, k);
 		}
-		put_row(rsinfo, 9, values, nulls);
+		if (n == 0)
+		{
+			Datum		values[10] = {0};
+			bool		nulls[10];
+
+			memset(nulls, true, sizeof(nulls));
+			put_text(values, nulls, 0, term->name);
+			put_text(values, nulls, 1, term->label[0]);
+			put_text(values, nulls, 9, "all pupils have this level");
+			put_row(rsinfo, 10, values, nulls);
+		}
 	}
 	return (Datum) 0;
 }
@@ -132,8 +168,8 @@ sipp_term_tests(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	for (int t = 0; t < m->frame->nterm; t++)
 	{
-		Datum		values[4] = {0};
-		bool		nulls[4];
+		Datum		values[5] = {0};
+		bool		nulls[5];
 		double		chi2;
 		int			n = 0;
 
@@ -147,9 +183,43 @@ sipp_term_tests(PG_FUNCTION_ARGS)
 		nulls[1] = false;
 		put_float(values, nulls, 2, chi2);
 		put_float(values, nulls, 3, isnan(chi2) ? NAN : dist_chisq_sf(chi2, n));
-		put_row(rsinfo, 4, values, nulls);
+		put_text(values, nulls, 4, !isnan(chi2) ? NULL
+				 : n > 0 ? "the covariance of its coefficients is singular"
+				 : m->frame->term[t].nlevel == 1 ? "all pupils have one level"
+				 : "aliased with the terms before it");
+		put_row(rsinfo, 5, values, nulls);
 	}
 	return (Datum) 0;
+}
+
+/*
+ * P value of no difference between schools at all.  Variances are not negative
+ * (the covariance matrix is positive semidefinite), so that the statistic is a
+ * mixture of chi-squares with 0 to q (q + 1) / 2 degrees of freedom.  Of one
+ * variance the weights are a half each.  Of more they depend on the design; but
+ * even and odd degrees of freedom have a half each, so that moving all weight to
+ * the two highest gives a bound (Shapiro 1988, Int. Stat. Rev. 56, 49; Stram &
+ * Lee 1994).
+ */
+static double
+no_schools_p(const SippModel *m, double lr)
+{
+	int			d = m->q * (m->q + 1) / 2;
+
+	if (lr == 0)
+		return 1;
+	return 0.5 * dist_chisq_sf(lr, d) + (d > 1 ? 0.5 * dist_chisq_sf(lr, d - 1) : 0);
+}
+
+/* Why figures of the summary are missing, or NULL. */
+static const char *
+missing_reason(const SippModel *m, bool context)
+{
+	const char *aic = "aic: likelihoods by REML do not compare between covariates, sipp.value_added_ml's do";
+	const char *between = "within_between_p: there is no context term (sipp.with_context) with a coefficient";
+
+	return m->reml && !context ? psprintf("%s; %s", aic, between)
+		: m->reml ? aic : context ? NULL : between;
 }
 
 /* P value of the joint test of the context terms; NaN where there are none. */
@@ -174,9 +244,10 @@ Datum
 sipp_fit_summary(PG_FUNCTION_ARGS)
 {
 	SippModel  *m = model_getarg(PG_GETARG_DATUM(0));
-	Datum		values[21] = {0};
-	bool		nulls[21];
+	Datum		values[22] = {0};
+	bool		nulls[22];
 	double		lr = Max(m->null_deviance - m->deviance, 0);
+	double		within_between = within_between_p(m);
 	int			i = 0;
 
 	memset(nulls, false, sizeof(nulls));
@@ -196,17 +267,12 @@ sipp_fit_summary(PG_FUNCTION_ARGS)
 	put_float(values, nulls, i++, -m->deviance / 2);
 	put_float(values, nulls, i++, model_aic(m));
 	put_float(values, nulls, i++, lr);
-
-	/*
-	 * A variance is not negative, so that half of the time chance alone gives
-	 * zero: a mixture, which has these weights for a single variance only.
-	 */
-	put_float(values, nulls, i++, lr == 0 ? 1
-			  : m->q == 1 ? 0.5 * dist_chisq_sf(lr, 1) : NAN);
-	put_float(values, nulls, i++, within_between_p(m));
+	put_float(values, nulls, i++, no_schools_p(m, lr));
+	put_float(values, nulls, i++, within_between);
 	values[i++] = BoolGetDatum(m->singular);
 	values[i++] = Int32GetDatum(m->iterations);
 	put_text(values, nulls, i++, m->notice);
+	put_text(values, nulls, i++, missing_reason(m, !isnan(within_between)));
 	Assert(i == lengthof(values));
 	PG_RETURN_DATUM(row_datum(result_desc(fcinfo), i, values, nulls));
 }

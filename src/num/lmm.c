@@ -230,13 +230,18 @@ lmm_rebase_within(const LmmProblem *prob, LmmWork *w)
 }
 
 /*
- * Is anything left of the outcome within units, once X is fitted there?  If
- * not, the likelihood grows without bound as sigma2 goes to 0.  Roundoff in the
+ * What X leaves within units.  Where rows are left and nothing of the outcome,
+ * the likelihood grows without bound as sigma2 goes to 0.  Roundoff in the
  * cross-products of a perfect fit is of the order of 1e-15 of the outcome's
  * own; a unit-level outcome leaves roundoff squared, next to its total.
+ *
+ * Where no row is left, as with a single row a unit, sigma2 shows only between
+ * units: in that means of large n vary less than those of small n.  Under REML
+ * the criterion then has a finite limit as sigma2 goes to 0; under ML only if
+ * there is no row but one a unit, since those that X takes up count in N.
  */
-static bool
-residual_within(const LmmProblem *prob, LmmWork *w)
+static LmmStatus
+check_within(const LmmProblem *prob, LmmWork *w, LmmFit *fit)
 {
 	int			k = w->k;
 	int			n1 = k + 1;
@@ -248,8 +253,6 @@ residual_within(const LmmProblem *prob, LmmWork *w)
 	bool	   *out = (bool *) w->v1;
 	int			rank;
 
-	if (!(own > 1e-26 * w->total[p1 * p1 - 1]))
-		return false;
 	for (int i = 0; i < k; i++)
 	{
 		/* what a column constant within units may leave behind */
@@ -257,6 +260,14 @@ residual_within(const LmmProblem *prob, LmmWork *w)
 		memcpy(w->S + (size_t) i * k, w->within + (size_t) i * n1, sizeof(double) * (size_t) k);
 	}
 	rank = linalg_chol_alias(k, w->S, LINALG_ALIAS_TOLERANCE, floor, w->L, out, w->interrupt);
+	fit->free_rows = w->rows - w->J;
+	if (fit->free_rows <= rank)
+	{
+		if (w->q > 1 || (!w->reml && fit->free_rows > 0))
+			return LMM_SATURATED;
+		w->between_only = fit->between_only = true;
+		return LMM_OK;
+	}
 	for (int i = 0; i < k; i++)
 	{
 		const double *Li = w->L + (size_t) i * k;
@@ -264,26 +275,37 @@ residual_within(const LmmProblem *prob, LmmWork *w)
 		z[i] = out[i] ? 0 : (w->within[(size_t) i * n1 + k] - linalg_dot(i, Li, z)) / Li[i];
 		left -= z[i] * z[i];
 	}
-	return left > 1e-13 * own && w->rows - w->J > rank;
+	if (!(own > 1e-26 * w->total[p1 * p1 - 1]) || !(left > 1e-13 * own))
+		return LMM_NO_RESIDUAL;
+	return LMM_OK;
 }
 
 /* Everything before the search; LMM_OK to go on. */
 static LmmStatus
 prepare(const LmmProblem *prob, LmmWork *w, LmmFit *fit)
 {
+	LmmStatus	status;
+
 	if (prob->J < 2)
 		return LMM_TOO_FEW_UNITS;
 	if (!sum_total(prob, w))
 		return LMM_NOT_FINITE;
-	if (prob->rows <= prob->J)
-		return LMM_ALL_SINGLE;
 	alias_columns(prob, w);
 	fit->rank = w->k;
 	if (prob->rows <= w->k)
 		return LMM_TOO_FEW_ROWS;
 	w->df = w->rows - (w->reml ? w->k : 0);
-	if (!residual_within(prob, w))
-		return LMM_NO_RESIDUAL;
+	w->lambda_end = INFINITY;
+	status = check_within(prob, w, fit);
+	if (status != LMM_OK)
+		return status;
+	lmm_intercept_sort(prob, w);
+	lmm_intercept_build(prob, w);
+	if (w->between_only)
+	{
+		w->lambda_end = 1e8 / w->group[0].n;
+		return lmm_intercept_identified(w);
+	}
 	return LMM_OK;
 }
 
@@ -351,9 +373,15 @@ fit_slopes(const LmmProblem *prob, LmmWork *w, LmmFit *fit)
 	LmmStatus	status = lmm_intercept_search(prob, w, fit, &pt);
 
 	if (status == LMM_OK)
-		status = lmm_slopes_build(prob, w);
+		status = lmm_slopes_build(prob, w, fit);
 	if (status == LMM_OK)
 		status = lmm_slopes_search(w, pt.lambda, fit, &best);
+	if (status == LMM_OK)
+	{
+		lmm_slopes_profile(w, fit, &best);
+		if (!lmm_slopes_at(w, 2, &best))
+			status = LMM_NOT_CONVERGED;
+	}
 	if (status == LMM_OK)
 		lmm_slopes_store(w, fit, &best);
 	fit->optima = 0;
@@ -368,11 +396,7 @@ lmm_fit(const LmmProblem *prob, LmmFit *fit, void *workspace)
 	LmmStatus	status = prepare(prob, w, fit);
 
 	if (status == LMM_OK)
-	{
-		lmm_intercept_sort(prob, w);
-		lmm_intercept_build(prob, w);
 		status = prob->q == 1 ? fit_intercept(prob, w, fit) : fit_slopes(prob, w, fit);
-	}
 	return check_result(w, fit, status);
 }
 
@@ -387,8 +411,6 @@ lmm_evaluate(const LmmProblem *prob, const double *Lambda, LmmFit *fit, void *wo
 	if (status != LMM_OK)
 		return check_result(w, fit, status);
 
-	lmm_intercept_sort(prob, w);
-	lmm_intercept_build(prob, w);
 	if (!lmm_intercept_at(w, 0, 0, &pt))
 		return check_result(w, fit, LMM_NOT_CONVERGED);
 	fit->null_deviance = pt.deviance;
@@ -414,7 +436,7 @@ lmm_evaluate(const LmmProblem *prob, const double *Lambda, LmmFit *fit, void *wo
 		int			i = 0;
 
 		memset(&sp, 0, sizeof(sp));
-		status = lmm_slopes_build(prob, w);
+		status = lmm_slopes_build(prob, w, fit);
 		if (status != LMM_OK)
 			return check_result(w, fit, status);
 		for (int a = 0; a < prob->q; a++)

@@ -46,11 +46,13 @@ typedef enum LmmStatus
 {
 	LMM_OK = 0,
 	LMM_TOO_FEW_UNITS,			/* J < 2 */
-	LMM_ALL_SINGLE,				/* every unit is a single row */
+	LMM_NOT_IDENTIFIED,			/* units alone and alike: only the sum of both variances shows */
 	LMM_TOO_FEW_ROWS,			/* N <= rank of X */
-	LMM_NO_RESIDUAL,			/* nothing is left within units once X is fitted there */
+	LMM_NO_RESIDUAL,			/* X determines y within units */
 	LMM_NOT_FINITE,				/* a statistic is not finite */
-	LMM_NOT_CONVERGED
+	LMM_NOT_CONVERGED,
+	LMM_SATURATED,				/* X and Z have as many columns within units as there are rows */
+	LMM_NO_PUPIL_VARIANCE		/* the likelihood is greatest at sigma2 = 0 */
 } LmmStatus;
 
 /* Everything in the centred coordinates of the problem. */
@@ -69,10 +71,15 @@ typedef struct LmmFit
 	int			iterations;
 	bool		singular;		/* D is on the boundary (a zero eigenvalue) */
 	int			optima;			/* q = 1: local minima seen on the search grid; else 0 */
+	double		free_rows;		/* rows less those that the random terms take up in
+								 * their units (one a unit if q = 1) */
+	bool		between_only;	/* X takes up all free rows: what tells sigma2 from D is
+								 * only that units differ in n (or their X) */
 
 	/*
-	 * 95% profile-likelihood intervals; NaN if q > 1.  Ends are 0, Infinity and
-	 * 1 where the data set no bound (as with a column for each unit).
+	 * 95% profile-likelihood intervals.  Ends are 0, Infinity and 1 where the data
+	 * set no bound (as with a column for each unit); NaN where q > 1 and the
+	 * profile could not be followed.
 	 */
 	double		var_lo,
 				var_hi;			/* of D[0] */

@@ -272,6 +272,34 @@ lmm_intercept_at(LmmWork *w, double lambda, int order, LmmPoint *pt)
 }
 
 /*
+ * Can data that show sigma2 between units only tell it from var(u)?  N - k
+ * contrasts of the rows are free of b; once rotated, their variances are sigma2
+ * (1 + lambda e_i), and where all e_i are one, only the product shows.  Sums of
+ * e and of e squared are the derivatives of the REML criterion's h at 0, so no
+ * e_i is ever computed.  LMM_NO_RESIDUAL if X determines y.
+ */
+LmmStatus
+lmm_intercept_identified(LmmWork *w)
+{
+	size_t		yy = (size_t) (w->p + 1) * (size_t) (w->p + 1) - 1;
+	bool		reml = w->reml;
+	double		free = w->rows - w->k;
+	double		sum_n2 = 0;
+	bool		ok;
+	LmmPoint	pt;
+
+	for (int g = 0; g < w->groups; g++)
+		sum_n2 += w->group[g].count * w->group[g].n * w->group[g].n;
+	w->reml = true;
+	ok = lmm_intercept_at(w, 0, 2, &pt);
+	w->reml = reml;
+	if (!ok || !(pt.r2 > 1e-13 * w->total[yy]))
+		return LMM_NO_RESIDUAL;
+	return -free * pt.h2 - pt.h1 * pt.h1 > 1e-10 * pt.h1 * pt.h1 + 1e-12 * free * sum_n2
+		? LMM_OK : LMM_NOT_IDENTIFIED;
+}
+
+/*
  * The minimum between lo and hi (logarithms of lambda, gradient negative at lo
  * and positive at hi): Newton's method on the gradient, kept inside the bracket
  * by bisection.
@@ -352,11 +380,18 @@ lmm_intercept_search(const LmmProblem *prob, LmmWork *w, LmmFit *fit, LmmPoint *
 		else if (pt.g < -pt.noise)
 			falling = true;
 		t = next;
-		if (!falling && exp(t) > grid_end)
+		if ((!falling && exp(t) > grid_end) || exp(t) > w->lambda_end)
 			break;
 	}
-	if (falling)
+	if (falling && !w->between_only)
 		return LMM_NO_RESIDUAL;
+	if (falling)
+	{
+		/* pt is at the limit, where sigma2 is 0: not a fit, but it may be better than one */
+		if (fit->optima == 0 || !(best->deviance < pt.deviance))
+			return LMM_NO_PUPIL_VARIANCE;
+		fit->optima++;
+	}
 
 	/* with the outcome taken from the solution, the last digits */
 	if (!lmm_intercept_at(w, best->lambda, 2, best))

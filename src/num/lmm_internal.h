@@ -3,8 +3,8 @@
  *		What the files of the mixed model share.
  *
  * lmm.c checks and reduces the problem, lmm_intercept.c and lmm_profile.c fit
- * one random term, lmm_slopes.c and lmm_newton.c several; lmm_effect.c needs
- * none of this.
+ * one random term, lmm_slopes.c, lmm_newton.c and lmm_slopes_profile.c several;
+ * lmm_crossing.c finds ends of intervals; lmm_effect.c needs none of this.
  */
 #ifndef SIPP_LMM_INTERNAL_H
 #define SIPP_LMM_INTERNAL_H
@@ -56,6 +56,9 @@ typedef struct LmmWork
 	bool		reml;
 	void		(*interrupt) (void);
 	double		effort;			/* flops since the last interrupt call */
+	bool		between_only;	/* as in LmmFit: the criterion stays finite as sigma2
+								 * goes to 0, that is as lambda grows */
+	double		lambda_end;		/* where it is flat then, else infinite */
 
 	double	   *b;				/* [p] results, as in LmmFit */
 	double	   *V;				/* [p][p] */
@@ -120,13 +123,29 @@ typedef struct LmmPoint
 typedef struct LmmSlopesPoint
 {
 	double		theta[LMM_MAX_PARAMS];	/* Lambda by rows of its lower triangle */
+	double		variance;		/* D[0], held fast; 0: free, and sigma2 = r2 / df */
 	double		deviance;
 	double		sigma2;
+	double		r2;
 	double		G[LMM_MAX_RANDOM * LMM_MAX_RANDOM]; /* half the derivative by Psi */
-	double		rho[LMM_MAX_PARAMS];	/* derivative of log r2 */
+	double		rho[LMM_MAX_PARAMS];	/* r2's derivative / r2 */
 	double		gradient[LMM_MAX_PARAMS];
 	double		H[LMM_MAX_PARAMS * LMM_MAX_PARAMS];
 } LmmSlopesPoint;
+
+/*
+ * A function of x to be brought to zero, and its slope; false where it cannot be
+ * had in floating point.
+ */
+typedef struct LmmCrossing
+{
+	LmmWork    *w;
+	double		target;			/* deviance at the end of the interval */
+	double		precision;		/* of x, relative where it is above 1 */
+	bool		(*at) (struct LmmCrossing *c, double x, double *f, double *slope);
+	double		t;				/* intercept: log lambda of the last inner minimum */
+	LmmSlopesPoint *point;		/* slopes: the last inner minimum */
+} LmmCrossing;
 
 /* Count work done; call the caller's interrupt function every few milliseconds. */
 static inline void
@@ -149,16 +168,21 @@ extern void lmm_finish(LmmWork *w, LmmFit *fit, double sigma2);
 extern void lmm_intercept_build(const LmmProblem *prob, LmmWork *w);
 extern void lmm_intercept_sort(const LmmProblem *prob, LmmWork *w);
 extern void lmm_intercept_rebase(const LmmProblem *prob, LmmWork *w);
+extern LmmStatus lmm_intercept_identified(LmmWork *w);
 extern bool lmm_intercept_at(LmmWork *w, double lambda, int order, LmmPoint *pt);
 extern LmmStatus lmm_intercept_search(const LmmProblem *prob, LmmWork *w,
 									  LmmFit *fit, LmmPoint *best);
 extern void lmm_intercept_store(LmmWork *w, LmmFit *fit, const LmmPoint *pt);
 
+/* lmm_crossing.c */
+extern bool lmm_find_crossing(LmmCrossing *c, double x, double step, double *root);
+
 /* lmm_profile.c */
+#define LMM_CHISQ1_95 3.841458820694124
 extern LmmStatus lmm_profile(LmmWork *w, LmmFit *fit, const LmmPoint *best);
 
 /* lmm_slopes.c */
-extern LmmStatus lmm_slopes_build(const LmmProblem *prob, LmmWork *w);
+extern LmmStatus lmm_slopes_build(const LmmProblem *prob, LmmWork *w, LmmFit *fit);
 extern void lmm_slopes_rebase(LmmWork *w);
 extern bool lmm_slopes_at(LmmWork *w, int order, LmmSlopesPoint *pt);
 extern void lmm_slopes_store(LmmWork *w, LmmFit *fit, const LmmSlopesPoint *pt);
@@ -166,5 +190,9 @@ extern void lmm_slopes_store(LmmWork *w, LmmFit *fit, const LmmSlopesPoint *pt);
 /* lmm_newton.c */
 extern LmmStatus lmm_slopes_search(LmmWork *w, double lambda, LmmFit *fit,
 								   LmmSlopesPoint *best);
+extern bool lmm_slopes_minimise(LmmWork *w, bool fixed, LmmSlopesPoint *pt, int *iterations);
+
+/* lmm_slopes_profile.c */
+extern void lmm_slopes_profile(LmmWork *w, LmmFit *fit, const LmmSlopesPoint *best);
 
 #endif							/* SIPP_LMM_INTERNAL_H */

@@ -39,10 +39,14 @@ step_length(int n, const double *g, const double *value, double flat, double mu)
 	return sqrt(s);
 }
 
-/* Minimise the quadratic model within the radius. */
+/*
+ * Minimise the quadratic model within the radius, over all of the parameters
+ * but the first `from`.
+ */
 static void
-model_step(int n, const LmmSlopesPoint *pt, double radius, Step *step)
+model_step(int params, int from, const LmmSlopesPoint *pt, double radius, Step *step)
 {
+	int			n = params - from;
 	double		H[LMM_MAX_PARAMS * LMM_MAX_PARAMS];
 	double		vec[LMM_MAX_PARAMS * LMM_MAX_PARAMS];
 	double		value[LMM_MAX_PARAMS];
@@ -51,10 +55,11 @@ model_step(int n, const LmmSlopesPoint *pt, double radius, Step *step)
 	double		flat;
 	double		mu = 0;
 
-	memcpy(H, pt->H, sizeof(double) * (size_t) (n * n));
+	for (int i = 0; i < n; i++)
+		memcpy(H + i * n, pt->H + (i + from) * params + from, sizeof(double) * (size_t) n);
 	linalg_eigen(n, H, value, vec);
 	for (int i = 0; i < n; i++)
-		g[i] = linalg_dot(n, vec + i * n, pt->gradient);
+		g[i] = linalg_dot(n, vec + i * n, pt->gradient + from);
 
 	/* directions in which nothing depends on theta: where columns may rotate */
 	flat = 1e-11 * fmax(fabs(value[0]), fabs(value[n - 1]));
@@ -92,16 +97,21 @@ model_step(int n, const LmmSlopesPoint *pt, double radius, Step *step)
 		step->predicted -= y[i] * (g[i] + value[i] * y[i] / 2);
 	for (int j = 0; j < n; j++)
 	{
-		step->p[j] = 0;
+		step->p[from + j] = 0;
 		for (int i = 0; i < n; i++)
-			step->p[j] += vec[i * n + j] * y[i];
+			step->p[from + j] += vec[i * n + j] * y[i];
 	}
+	for (int j = 0; j < from; j++)
+		step->p[j] = 0;
 	step->length = sqrt(linalg_dot(n, y, y));
 }
 
-/* Descend from pt (evaluated) to a local minimum; false if it was not reached. */
-static bool
-minimise(LmmWork *w, LmmSlopesPoint *pt, int *iterations)
+/*
+ * Descend from pt (evaluated) to a local minimum, with theta[0] fixed or not;
+ * false if it was not reached.
+ */
+bool
+lmm_slopes_minimise(LmmWork *w, bool fixed, LmmSlopesPoint *pt, int *iterations)
 {
 	int			n = w->params;
 	double		radius = fmax(0.1, sqrt(linalg_dot(n, pt->theta, pt->theta)));
@@ -109,10 +119,10 @@ minimise(LmmWork *w, LmmSlopesPoint *pt, int *iterations)
 	for (int i = 0; i < MAX_ITERATIONS; i++)
 	{
 		Step		step;
-		LmmSlopesPoint next;
+		LmmSlopesPoint next = *pt;
 		double		ratio = -1;
 
-		model_step(n, pt, radius, &step);
+		model_step(n, fixed ? 1 : 0, pt, radius, &step);
 		/* the deviance itself carries roundoff of about this size */
 		if (step.predicted < 1e-13 * (fabs(pt->deviance) + w->rows))
 			return true;
@@ -212,8 +222,8 @@ zero_columns(const LmmWork *w, const double *theta)
 static bool
 settle(LmmWork *w, LmmSlopesPoint *pt, int *iterations)
 {
-	LmmSlopesPoint edge;
-	bool		ok = minimise(w, pt, iterations);
+	LmmSlopesPoint edge = *pt;
+	bool		ok = lmm_slopes_minimise(w, false, pt, iterations);
 
 	for (int i = 0; i < MAXQ; i++)
 	{
@@ -224,7 +234,7 @@ settle(LmmWork *w, LmmSlopesPoint *pt, int *iterations)
 			break;
 		if (!lmm_slopes_at(w, 2, &edge))
 			break;
-		edge_ok = minimise(w, &edge, iterations);
+		edge_ok = lmm_slopes_minimise(w, false, &edge, iterations);
 		if (!(edge.deviance <= pt->deviance + 1e-9 * (1 + 1e-4 * fabs(pt->deviance))))
 			break;
 		*pt = edge;
@@ -248,9 +258,9 @@ polish(LmmWork *w, LmmSlopesPoint *pt, int *iterations)
 	for (int i = 0; i < 20; i++)
 	{
 		Step		step;
-		LmmSlopesPoint next;
+		LmmSlopesPoint next = *pt;
 
-		model_step(n, pt, INFINITY, &step);
+		model_step(n, 0, pt, INFINITY, &step);
 		if (!step.interior || step.length > last / 4 || step.length == 0)
 			break;
 		last = step.length;
@@ -340,6 +350,7 @@ lmm_slopes_search(LmmWork *w, double lambda, LmmFit *fit, LmmSlopesPoint *best)
 		value[s] = pt.deviance;
 	}
 
+	memset(best, 0, sizeof(*best));
 	best->deviance = INFINITY;
 	fit->iterations = 0;
 	for (int run = 0; run < starts; run++)

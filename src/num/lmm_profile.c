@@ -15,20 +15,9 @@
 
 #include <math.h>
 
-#define CHISQ1_95 3.841458820694124
-
-/* A function of x to be brought to zero, and its slope. */
-typedef struct Crossing
-{
-	LmmWork    *w;
-	double		target;			/* deviance at the end of the interval */
-	double		t;				/* log lambda of the last inner minimum */
-	bool		(*at) (struct Crossing *c, double x, double *f, double *slope);
-} Crossing;
-
 /* Profile over everything but lambda = exp(x). */
 static bool
-at_lambda(Crossing *c, double x, double *f, double *slope)
+at_lambda(LmmCrossing *c, double x, double *f, double *slope)
 {
 	LmmPoint	pt;
 
@@ -44,7 +33,7 @@ at_lambda(Crossing *c, double x, double *f, double *slope)
  * from the last minimum, inside the bracket that the signs of the gradient give.
  */
 static bool
-at_variance(Crossing *c, double x, double *f, double *slope)
+at_variance(LmmCrossing *c, double x, double *f, double *slope)
 {
 	LmmWork    *w = c->w;
 	double		s = exp(x);
@@ -74,7 +63,8 @@ at_variance(Crossing *c, double x, double *f, double *slope)
 			step = first < 0 ? 1 : -1;
 		if (t + step <= lo || t + step >= hi)
 			step = (isinf(lo) || isinf(hi)) ? 0 : (lo + hi) / 2 - t;
-		if (fabs(step) < 1e-10)
+		/* beyond lambda_end nothing changes any more */
+		if (fabs(step) < 1e-10 || (step > 0 && l > w->lambda_end))
 			break;
 		t += step;
 	}
@@ -84,84 +74,20 @@ at_variance(Crossing *c, double x, double *f, double *slope)
 	return true;
 }
 
-/*
- * Where the function crosses zero, going from x in the direction of step (the
- * inside of the interval has negative values; if x lies outside, back first).
- * False if there is no crossing within reach.
- */
-static bool
-find_crossing(Crossing *c, double x, double step, double *root)
-{
-	double		in = x;
-	double		out;
-	double		f;
-	double		slope;
-	bool		found = false;
-
-	if (!c->at(c, x, &f, &slope))
-		return false;
-	if (f > 0)
-	{
-		for (int i = 0; i < 60 && !found; i++)
-		{
-			x -= step * (1 + i / 4);
-			if (!c->at(c, x, &f, &slope))
-				return false;
-			found = f <= 0;
-		}
-		in = x;
-		out = in + step * 16;
-	}
-	else
-	{
-		for (int i = 0; i < 60 && !found; i++)
-		{
-			in = x;
-			x += step;
-			step *= 1.3;
-			if (fabs(x) > 300 || !c->at(c, x, &f, &slope))
-				return false;
-			found = f > 0;
-		}
-		out = x;
-	}
-	if (!found)
-		return false;
-
-	for (int i = 0; i < 100; i++)
-	{
-		double		next = x - f / slope;
-
-		if (!(next > fmin(in, out) && next < fmax(in, out)))
-			next = (in + out) / 2;
-		if (fabs(next - x) < 1e-13 * fmax(1, fabs(x)))
-			break;
-		x = next;
-		if (!c->at(c, x, &f, &slope))
-			return false;
-		if (f > 0)
-			out = x;
-		else
-			in = x;
-	}
-	*root = x;
-	return true;
-}
-
 /* Both intervals around the fitted point; fit->deviance must be set. */
 LmmStatus
 lmm_profile(LmmWork *w, LmmFit *fit, const LmmPoint *best)
 {
 	double		sigma2 = best->r2 / w->df;
 	bool		zero = best->lambda == 0;
-	bool		to_zero = fit->null_deviance - best->deviance <= CHISQ1_95;
-	Crossing	c = {w, best->deviance + CHISQ1_95, 0, at_lambda};
+	bool		to_zero = fit->null_deviance - best->deviance <= LMM_CHISQ1_95;
+	LmmCrossing c = {w, best->deviance + LMM_CHISQ1_95, 1e-13, at_lambda, 0, NULL};
 	double		t;
 	double		step = 1;
 	double		root;
 
 	if (zero)
-		t = log(CHISQ1_95 / fmax(best->g, 1e-100));
+		t = log(LMM_CHISQ1_95 / fmax(best->g, 1e-100));
 	else
 	{
 		/* the half-width if the criterion were a parabola in log lambda */
@@ -169,14 +95,14 @@ lmm_profile(LmmWork *w, LmmFit *fit, const LmmPoint *best)
 
 		t = log(best->lambda);
 		if (curvature > 0)
-			step = fmin(fmax(sqrt(CHISQ1_95 / curvature), 1e-3), 3);
+			step = fmin(fmax(sqrt(LMM_CHISQ1_95 / curvature), 1e-3), 3);
 	}
 
 	fit->icc_lo = fit->var_lo = 0;
 	fit->icc_hi = 1;
 	fit->var_hi = INFINITY;
 
-	if (find_crossing(&c, t, step, &root))
+	if (lmm_find_crossing(&c, t, step, &root))
 	{
 		fit->icc_hi = 1 / (1 + exp(-root));
 		if (zero)
@@ -186,19 +112,19 @@ lmm_profile(LmmWork *w, LmmFit *fit, const LmmPoint *best)
 		return LMM_OK;			/* flat: the data put no bound on var(u) */
 	if (!to_zero)
 	{
-		if (!find_crossing(&c, t, -step, &root))
+		if (!lmm_find_crossing(&c, t, -step, &root))
 			return LMM_NOT_CONVERGED;
 		fit->icc_lo = 1 / (1 + exp(-root));
 	}
 
 	c.at = at_variance;
 	c.t = t;
-	if (find_crossing(&c, t + log(sigma2), step, &root))
+	if (lmm_find_crossing(&c, t + log(sigma2), step, &root))
 		fit->var_hi = exp(root);
 	if (!to_zero)
 	{
 		c.t = t;
-		if (!find_crossing(&c, t + log(sigma2), -step, &root))
+		if (!lmm_find_crossing(&c, t + log(sigma2), -step, &root))
 			return LMM_NOT_CONVERGED;
 		fit->var_lo = exp(root);
 	}

@@ -107,7 +107,7 @@ reduce_unit(const LmmProblem *prob, const LmmWork *w, size_t j, double *R, doubl
 }
 
 /* Is anything of the outcome left beyond every unit's own regression on Z and X? */
-static bool
+static LmmStatus
 residual_left(const LmmProblem *prob, LmmWork *w, double free_rows)
 {
 	int			k = w->k;
@@ -135,19 +135,21 @@ residual_left(const LmmProblem *prob, LmmWork *w, double free_rows)
 		z[i] = out[i] ? 0 : (w->within[(size_t) i * n1 + k] - linalg_dot(i, Li, z)) / Li[i];
 		left -= z[i] * z[i];
 	}
-	return free_rows > rank && left > 1e-12 * prob->within[p1 * p1 - 1];
+	if (free_rows <= rank)
+		return LMM_SATURATED;
+	return left > 1e-12 * prob->within[p1 * p1 - 1] ? LMM_OK : LMM_NO_RESIDUAL;
 }
 
 /* Reduce all units; the reference of the outcome stays what it is. */
 LmmStatus
-lmm_slopes_build(const LmmProblem *prob, LmmWork *w)
+lmm_slopes_build(const LmmProblem *prob, LmmWork *w, LmmFit *fit)
 {
 	size_t		p1 = (size_t) w->p + 1;
 	size_t		n1 = (size_t) w->k + 1;
 	size_t		qq = (size_t) w->q * (size_t) w->q;
 	double		sum_n = w->total[0];
-	double		free_rows = w->rows;
 
+	fit->free_rows = w->rows;
 	w->zscale[0] = 1;
 	for (int a = 1; a < w->q; a++)
 	{
@@ -164,7 +166,7 @@ lmm_slopes_build(const LmmProblem *prob, LmmWork *w)
 		double	   *F = w->F + j * (size_t) w->q * n1;
 
 		w->unit_rank[j] = reduce_unit(prob, w, j, w->R + j * qq, F);
-		free_rows -= w->unit_rank[j];
+		fit->free_rows -= w->unit_rank[j];
 		for (int r = 1; r < w->unit_rank[j]; r++)
 			for (size_t a = 0; a < n1; a++)
 				for (size_t b = 0; b <= a; b++)
@@ -174,7 +176,7 @@ lmm_slopes_build(const LmmProblem *prob, LmmWork *w)
 	for (size_t a = 0; a < n1; a++)
 		for (size_t b = 0; b < a; b++)
 			w->within[b * n1 + a] = w->within[a * n1 + b];
-	return residual_left(prob, w, free_rows) ? LMM_OK : LMM_NO_RESIDUAL;
+	return residual_left(prob, w, fit->free_rows);
 }
 
 /* Take the solution of the last evaluation as the reference, in place. */
@@ -251,7 +253,7 @@ whiten_unit(LmmWork *w, size_t j, const double *Lambda, double *C)
 
 /* First pass: A, its factor, the solution and the deviance. */
 static bool
-sum_units(LmmWork *w, const double *Lambda, LmmSlopesPoint *pt, double *r2)
+sum_units(LmmWork *w, const double *Lambda, LmmSlopesPoint *pt)
 {
 	int			k = w->k;
 	size_t		n1 = (size_t) k + 1;
@@ -289,15 +291,15 @@ sum_units(LmmWork *w, const double *Lambda, LmmSlopesPoint *pt, double *r2)
 	if (!linalg_chol_large(k, w->S, w->L, w->interrupt))
 		return false;
 	linalg_solve_lower(k, w->L, w->delta);
-	*r2 = w->A[n1 * n1 - 1] - linalg_dot(k, w->delta, w->delta);
-	if (!(*r2 > 0))
+	pt->r2 = w->A[n1 * n1 - 1] - linalg_dot(k, w->delta, w->delta);
+	if (!(pt->r2 > 0))
 		return false;
 	linalg_solve_upper(k, w->L, w->delta);
 	if (w->reml)
 		for (int i = 0; i < k; i++)
 			h += 2 * log(w->L[(size_t) i * k + i]);
-	pt->deviance = h + w->df * (1 + LMM_LOG_2PI + log(*r2 / w->df)) - w->sum_log_w;
-	pt->sigma2 = *r2 / w->df;
+	pt->sigma2 = pt->variance > 0 ? pt->variance / (Lambda[0] * Lambda[0]) : pt->r2 / w->df;
+	pt->deviance = h + w->df * (LMM_LOG_2PI + log(pt->sigma2)) + pt->r2 / pt->sigma2 - w->sum_log_w;
 	return isfinite(pt->deviance);
 }
 
@@ -403,7 +405,7 @@ differentiate_unit(LmmWork *w, size_t j, const double *C, double sigma2, int ord
  * column also have a second-order term e_i e_i'' + e_i'' e_i.
  */
 static void
-chain(LmmWork *w, const double *Lambda, const Sums *sum, int order, double r2, LmmSlopesPoint *pt)
+chain(LmmWork *w, const double *Lambda, const Sums *sum, int order, LmmSlopesPoint *pt)
 {
 	int			q = w->q;
 	size_t		k = (size_t) w->k;
@@ -425,7 +427,7 @@ chain(LmmWork *w, const double *Lambda, const Sums *sum, int order, double r2, L
 				d[t][i * q + a] += Lambda[a * q + c];
 				d[t][a * q + i] += Lambda[a * q + c];
 				pt->gradient[t] += 2 * sum->G[i * q + a] * Lambda[a * q + c];
-				pt->rho[t] -= 2 * sum->ss[i * q + a] * Lambda[a * q + c] / r2;
+				pt->rho[t] -= 2 * sum->ss[i * q + a] * Lambda[a * q + c] / pt->r2;
 			}
 		}
 	if (order < 2)
@@ -461,7 +463,7 @@ chain(LmmWork *w, const double *Lambda, const Sums *sum, int order, double r2, L
 		for (int u = 0; u <= t; u++)
 		{
 			const double *T = sum->T;
-			double		h = -w->df * pt->rho[t] * pt->rho[u];
+			double		h = pt->variance > 0 ? 0 : -w->df * pt->rho[t] * pt->rho[u];
 
 			for (int ab = 0; ab < q * q; ab++)
 				for (int cd = 0; cd < q * q; cd++)
@@ -476,6 +478,32 @@ chain(LmmWork *w, const double *Lambda, const Sums *sum, int order, double r2, L
 }
 
 /*
+ * With D[0] held at v, sigma2 is v / theta_0^2 in place of r2 / df: what follows
+ * from sigma2 moving with theta_0, given the derivatives at a fixed sigma2.
+ */
+static void
+hold_variance(const LmmWork *w, int order, LmmSlopesPoint *pt)
+{
+	double		s = pt->sigma2;
+	double		s1 = -2 * s / pt->theta[0];
+	double		s2 = 6 * s / (pt->theta[0] * pt->theta[0]);
+	double		by_s = (w->df - pt->r2 / s) / s;
+	double		by_ss = (2 * pt->r2 / s - w->df) / (s * s);
+
+	pt->gradient[0] += by_s * s1;
+	if (order < 2)
+		return;
+	pt->H[0] += by_ss * s1 * s1 + by_s * s2;
+	for (int t = 0; t < w->params; t++)
+	{
+		double		cross = -pt->r2 * pt->rho[t] / (s * s) * s1;
+
+		pt->H[t] += cross;
+		pt->H[t * w->params] += cross;
+	}
+}
+
+/*
  * The criterion at pt->theta, with derivatives up to `order` (0..2).  Leaves L
  * and delta of this point in the workspace, and dA from order 2.  False if the
  * point cannot be evaluated in floating point.
@@ -487,14 +515,13 @@ lmm_slopes_at(LmmWork *w, int order, LmmSlopesPoint *pt)
 	size_t		k = (size_t) w->k;
 	double		Lambda[MAXQ * MAXQ] = {0};
 	double		C[MAXQ * MAXQ];
-	double		r2;
 	double		check = 0;
 	Sums		sum;
 
 	for (int i = 0, t = 0; i < q; i++)
 		for (int c = 0; c <= i; c++, t++)
 			Lambda[i * q + c] = pt->theta[t];
-	if (!sum_units(w, Lambda, pt, &r2))
+	if (!sum_units(w, Lambda, pt))
 		return false;
 	if (order == 0)
 		return true;
@@ -518,7 +545,9 @@ lmm_slopes_at(LmmWork *w, int order, LmmSlopesPoint *pt)
 			sum.G[b * q + a] = sum.G[a * q + b];
 			sum.ss[b * q + a] = sum.ss[a * q + b];
 		}
-	chain(w, Lambda, &sum, order, r2, pt);
+	chain(w, Lambda, &sum, order, pt);
+	if (pt->variance > 0)
+		hold_variance(w, order, pt);
 	for (int t = 0; t < w->params; t++)
 		check += fabs(pt->gradient[t]) + (order > 1 ? fabs(pt->H[t * w->params + t]) : 0);
 	return isfinite(check);

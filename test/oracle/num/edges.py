@@ -6,7 +6,7 @@ import subprocess
 
 from common import DIR, DRIVER, check, close, finish, run_fit
 
-OK, TOO_FEW_UNITS, ALL_SINGLE, TOO_FEW_ROWS, NO_RESIDUAL, NOT_FINITE, NOT_CONVERGED = range(7)
+OK, TOO_FEW_UNITS, NOT_IDENTIFIED, TOO_FEW_ROWS, NO_RESIDUAL, NOT_FINITE, NOT_CONVERGED, SATURATED, NO_PUPIL_VARIANCE = range(9)
 count = 0
 
 
@@ -32,7 +32,7 @@ plain = [(j, g() + 0.3 * j, g()) for j in range(8) for _ in range(6)]
 
 # ---- statuses
 check(status([(0, g(), g()) for _ in range(9)]) == TOO_FEW_UNITS, "one unit")
-check(status([(j, g(), g()) for j in range(9)]) == ALL_SINGLE, "single rows")
+check(status([(j, g(), g()) for j in range(9)]) == NOT_IDENTIFIED, "single rows")
 check(status([(0, g()), (0, g()), (1, g())]) == OK, "three rows, two units")
 check(status([(0, g(), g(), g(), g()), (0, g(), g(), g(), g()), (1, g(), g(), g(), g())]) == TOO_FEW_ROWS, "more columns than rows")
 check(status([(0, g(), g(), g()), (0, g(), g(), g()), (1, g(), g(), g())]) == TOO_FEW_ROWS, "as many columns as rows")
@@ -43,7 +43,7 @@ check(status([(j, 3 * x + j * j, x) for j in range(5) for x in (g() for _ in ran
 check(status([(j, 3 * x + j * j + 1e-5 * g(), x) for j in range(5) for x in (g() for _ in range(4))]) == OK, "almost a line")
 check(status([(j, (3 + j) * x + j * j, x) for j in range(5) for x in (g() for _ in range(4))], "slopes", "1") == NO_RESIDUAL,
       "lines with slopes of their own")
-check(status([(j, g(), g()) for j in range(9) for _ in range(2)], "slopes", "1") == NO_RESIDUAL, "two rows, two random terms")
+check(status([(j, g(), g()) for j in range(9) for _ in range(2)], "slopes", "1") == SATURATED, "two rows, two random terms")
 check(status([(j, math.nan, g()) for j in range(5) for _ in range(4)]) == NOT_FINITE, "NaN outcome")
 check(status([(j, g(), math.inf) for j in range(5) for _ in range(4)]) == NOT_FINITE, "infinite covariate")
 check(status([(j, 1e200 * g(), 1e200 * g()) for j in range(5) for _ in range(4)]) == NOT_FINITE, "cross-products overflow")
@@ -124,4 +124,5 @@ if check(out.returncode == 0 and not out.stderr, "abuse: " + (out.stderr or out.
     check(int(tally["ok"]) > 1000, "most abuse can be fitted")
     check(int(tally["modes_missed"]) * 1000 <= int(tally["ok"]), "a deeper mode is missed at most once in a thousand fits")
     check(int(tally["not_converged"]) == 0, "and all of it converges")
+    check(int(tally["intervals_missed"]) * 200 <= int(tally["ok"]), "an interval with slopes is missed at most once in two hundred fits")
 finish("edges")

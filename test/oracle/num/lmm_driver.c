@@ -470,10 +470,11 @@ finite_all(const double *x, int count)
 static int
 abuse(int seed, int count)
 {
-	static const char *name[] = {"ok", "too_few_units", "all_single", "too_few_rows",
-	"no_residual", "not_finite", "not_converged"};
-	int			tally[7] = {0};
+	static const char *name[] = {"ok", "too_few_units", "not_identified", "too_few_rows",
+	"no_residual", "not_finite", "not_converged", "saturated", "no_pupil_variance"};
+	int			tally[9] = {0};
 	int			missed = 0;
+	int			open_ends = 0;
 
 	for (int i = 0; i < seed; i++)
 		uniform();
@@ -585,9 +586,18 @@ abuse(int seed, int count)
 					complain(i, "worse than the random intercept");
 				/* among several modes even the best start can miss the deepest */
 				missed += fit.deviance > previous + 1e-7;
-				if (q == 1 && !(fit.var_lo >= 0 && fit.var_lo <= fit.D[0] && fit.var_hi >= fit.D[0] &&
-								fit.icc_lo >= 0 && fit.icc_hi <= 1 && fit.icc_lo <= fit.icc_hi))
-					complain(i, "interval");
+				if (!(fit.var_lo >= 0 && fit.var_lo <= fit.D[0] && fit.var_hi >= fit.D[0]))
+				{
+					if (q == 1 || !isnan(fit.var_lo))
+						complain(i, "interval of the variance");
+					open_ends++;
+				}
+				if (!(fit.icc_lo >= 0 && fit.icc_hi <= 1 && fit.icc_lo <= fit.icc_hi))
+				{
+					if (q == 1 || !isnan(fit.icc_lo))
+						complain(i, "interval of the intraclass correlation");
+					open_ends++;
+				}
 				for (int k = 0; k < q; k++)
 					if (fit.Lambda[k * q + k] < 0)
 						complain(i, "sign of Lambda");
@@ -618,9 +628,10 @@ abuse(int seed, int count)
 		free(w);
 		free(a);
 	}
-	for (int i = 0; i < 7; i++)
+	for (int i = 0; i < 9; i++)
 		printf("%s %d\n", name[i], tally[i]);
 	printf("modes_missed %d\n", missed);
+	printf("intervals_missed %d\n", open_ends);
 	return 0;
 }
 

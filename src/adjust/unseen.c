@@ -1,0 +1,410 @@
+/*
+ * unseen.c
+ *		A cohort without the pupils whose level of a factor a model has not seen.
+ *
+ * A cohort holds, of each level, its rows, its weight, its sums of every numeric
+ * column and its weight in each level of the other factors.  So the pupils of
+ * some levels of one factor can be taken out: the number and weight of the rest,
+ * the rest's means and its shares of all levels are exact.  With W' the weight
+ * of the rest, m the means of all and s_l the sums of level l about m,
+ *
+ *		m' = m - sum over the levels taken out of s_l / W'.
+ *
+ * Sums of squares and products within a level are not kept, so that the rest's
+ * are unknown (NaN here), but for
+ *	- those with the levels that stay of the same factor, which are sums again;
+ *	- levels of one pupil, whose sums are that pupil's record: with d = s_l / w_l,
+ *	  S' = S - sum w_l d d' - W' (m' - m)(m' - m)'.
+ *
+ * Of pupils with unseen levels of two factors, those who have both are not known
+ * apart from those who have one: there the cohort does not fit.
+ *
+ * Context terms (sipp.with_context) are those of the school without these pupils,
+ * if their own terms are in the cohort and give their values; else they stay.  So
+ * that a school is placed as if the rows had never been in it.
+ */
+#include "sipp.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+
+#include "adjust/unseen.h"
+
+#define MAX_LISTED 10			/* levels in one reason */
+#define CONTEXT_SUFFIX "_mean"	/* of a term that sipp.with_context made */
+
+/* What is taken out. */
+typedef struct Removal
+{
+	int			term;			/* the cohort's factor, -1: none yet */
+	bool	   *level;			/* [nlevel of it] taken out */
+	int			nlevel;			/* how many are */
+	int64		rows;
+	bool		singles;		/* each of them is one pupil */
+} Removal;
+
+/* Cell of level a of term s and level b of term t, two factors. */
+static double
+cell_weight(const Cohort *c, const SippTerm *s, int a, const SippTerm *t, int b)
+{
+	if (s->factor > t->factor)
+		return c->cell[SIPP_PAIR(s->factor, t->factor)][(size_t) a * t->nlevel + b];
+	return c->cell[SIPP_PAIR(t->factor, s->factor)][(size_t) b * s->nlevel + a];
+}
+
+/* Names of the levels taken out: "X" or "X", "Y" and 3 more. */
+static char *
+level_list(const SippTerm *t, const Removal *out)
+{
+	StringInfoData s;
+	int			listed = 0;
+
+	initStringInfo(&s);
+	for (int l = 0; l < t->nlevel && listed < MAX_LISTED; l++)
+		if (out->level[l])
+			appendStringInfo(&s, "%s\"%s\"", listed++ > 0 ? ", " : "", t->label[l]);
+	if (out->nlevel > listed)
+		appendStringInfo(&s, " and %d more", out->nlevel - listed);
+	return s.data;
+}
+
+/*
+ * The levels that the frame does not have.  False where the cohort does not fit
+ * for another reason, or for unseen levels of two factors (then *reason says so).
+ */
+static bool
+find_unseen(const SippFrame *f, const Cohort *c, Removal *out, char **reason)
+{
+	out->term = -1;
+	out->singles = true;
+	if (c->weighted != f->weighted)
+		return false;
+	for (int i = 0; i < f->nterm; i++)
+	{
+		const SippTerm *t = &f->term[i];
+		int			k = cohort_find_term(c, t->name);
+		const SippTerm *s;
+		int			next = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		if (k < 0)
+			return false;
+		s = &c->term[k];
+		if (s->kind != t->kind || s->context != t->context)
+			return false;
+		for (int l = 0; SIPP_IS_FACTOR(s->kind) && l < s->nlevel; l++)
+		{
+			/* dictionaries are sorted alike: nearly always the next one */
+			if (next < t->nlevel && strcmp(t->label[next], s->label[l]) == 0)
+				next++;
+			else if ((next = term_find_level(t, s->label[l])) >= 0)
+				next++;
+			else
+			{
+				if (out->term >= 0 && out->term != k)
+				{
+					const SippTerm *other = &c->term[out->term];
+
+					*reason = psprintf("level %s of term \"%s\" is unknown to the model, and so is level \"%s\" of term \"%s\": only pupils with unknown levels of one term can be left out",
+									   level_list(other, out), other->name, s->label[l], s->name);
+					return false;
+				}
+				if (out->term < 0)
+					out->level = palloc0(sizeof(bool) * s->nlevel);
+				out->term = k;
+				out->level[l] = true;
+				out->nlevel++;
+				out->rows += c->level_rows[s->first + l];
+				out->singles &= c->level_rows[s->first + l] == 1;
+				next = 0;
+			}
+		}
+	}
+	return out->term >= 0;
+}
+
+/* A cohort without rows, with the terms of c but for the levels taken out. */
+static Cohort *
+make_rest(const Cohort *c, const Removal *out)
+{
+	SippTerm   *term = palloc(sizeof(SippTerm) * c->nterm);
+	SippTerm   *t = &term[out->term];
+	int			n = 0;
+
+	memcpy(term, c->term, sizeof(SippTerm) * c->nterm);
+	t->label = palloc(sizeof(char *) * t->nlevel);
+	t->rank = palloc(sizeof(double) * t->nlevel);
+	for (int l = 0; l < t->nlevel; l++)
+		if (!out->level[l])
+		{
+			t->label[n] = c->term[out->term].label[l];
+			t->rank[n++] = c->term[out->term].rank[l];
+		}
+	t->nlevel = n;
+	return cohort_make(c->nterm, term, c->weighted);
+}
+
+/* Counts, weights and means of the rest; d: [nnum] m' - m. */
+static void
+rest_means(Cohort *r, const Cohort *c, const Removal *out, double *d)
+{
+	const SippTerm *s = &c->term[out->term];
+	const SippTerm *t = &r->term[out->term];
+	int			n = 0;
+
+	r->rows = c->rows - out->rows;
+	r->dropped = c->dropped;
+	for (int l = 0; l < s->nlevel; l++)
+		if (!out->level[l])
+		{
+			r->level_rows[t->first + n] = c->level_rows[s->first + l];
+			r->level_weight[t->first + n++] = c->level_weight[s->first + l];
+			r->weight += c->level_weight[s->first + l];
+		}
+
+	/* the stored form derives the first level's sums from the others': take the other side */
+	memset(d, 0, sizeof(double) * c->nnum);
+	for (int l = 0; l < s->nlevel; l++)
+		if (out->level[l] != out->level[0])
+			for (int i = 0; i < c->nnum; i++)
+				d[i] += c->level_sum[(size_t) (s->first + l) * c->nnum + i];
+	for (int i = 0; i < c->nnum; i++)
+	{
+		d[i] *= (out->level[0] ? 1 : -1) / r->weight;
+		r->mean[i] = c->mean[i] + d[i];
+	}
+
+	/* the other factors' levels, in the cells with those that stay */
+	for (int k = 0; k < c->nterm; k++)
+	{
+		const SippTerm *g = &c->term[k];
+
+		for (int m = 0; k != out->term && g->factor >= 0 && m < g->nlevel; m++)
+			for (int l = 0; l < s->nlevel; l++)
+				if (!out->level[l])
+					r->level_weight[r->term[k].first + m] += cell_weight(c, g, m, s, l);
+	}
+}
+
+/* Sums of the levels that stay, about the new means, and their cells. */
+static void
+rest_levels(Cohort *r, const Cohort *c, const Removal *out, const double *d)
+{
+	const SippTerm *s = &c->term[out->term];
+	const SippTerm *t = &r->term[out->term];
+	int			n = 0;
+
+	for (int l = 0; l < s->nlevel; l++)
+	{
+		double	   *sum = r->level_sum + (size_t) (t->first + n) * r->nnum;
+
+		if (out->level[l])
+			continue;
+		for (int i = 0; i < c->nnum; i++)
+			sum[i] = c->level_sum[(size_t) (s->first + l) * c->nnum + i] -
+				d[i] * c->level_weight[s->first + l];
+		for (int k = 0; k < c->nterm; k++)
+		{
+			const SippTerm *g = &r->term[k];
+
+			for (int m = 0; k != out->term && g->factor >= 0 && m < g->nlevel; m++)
+			{
+				double		w = cell_weight(c, &c->term[k], m, s, l);
+
+				if (g->factor > t->factor)
+					r->cell[SIPP_PAIR(g->factor, t->factor)][(size_t) m * t->nlevel + n] = w;
+				else
+					r->cell[SIPP_PAIR(t->factor, g->factor)][(size_t) n * g->nlevel + m] = w;
+			}
+		}
+		n++;
+	}
+}
+
+/* Is pupil l (a level of one row) in level m of the factor g? */
+static bool
+is_in(const Cohort *c, const Removal *out, int l, const SippTerm *g, int m)
+{
+	return cell_weight(c, g, m, &c->term[out->term], l) > 0;
+}
+
+/*
+ * What else the rest has: products of numbers, the other factors' sums and cells.
+ * Known if each level taken out is one pupil, or if one pupil stays, about whom
+ * they are zero.
+ */
+static void
+rest_products(Cohort *r, const Cohort *c, const Removal *out, const double *d)
+{
+	const SippTerm *s = &c->term[out->term];
+	bool		alone = r->rows == 1;
+	bool		known = out->singles && !alone;
+
+	for (int i = 0; i < c->nnum; i++)
+		for (int j = 0; j <= i; j++)
+		{
+			double		v = alone ? 0 : NAN;
+
+			if (known)
+			{
+				v = c->cross[SIPP_TRI(i, j)] - r->weight * d[i] * d[j];
+				for (int l = 0; l < s->nlevel; l++)
+					if (out->level[l])
+						v -= c->level_sum[(size_t) (s->first + l) * c->nnum + i] *
+							(c->level_sum[(size_t) (s->first + l) * c->nnum + j] /
+							 c->level_weight[s->first + l]);
+			}
+			r->cross[SIPP_TRI(i, j)] = v;
+		}
+	for (int k = 0; k < c->nterm; k++)
+	{
+		const SippTerm *g = &c->term[k];
+		const SippTerm *rg = &r->term[k];
+
+		if (k == out->term || g->factor < 0)
+			continue;
+		for (int m = 0; m < g->nlevel; m++)
+		{
+			const double *from = c->level_sum + (size_t) (g->first + m) * c->nnum;
+			double	   *sum = r->level_sum + (size_t) (rg->first + m) * r->nnum;
+			double		w = r->level_weight[rg->first + m];
+
+			CHECK_FOR_INTERRUPTS();
+			for (int i = 0; i < c->nnum; i++)
+				sum[i] = alone ? 0 : known ? from[i] - d[i] * w : NAN;
+			for (int l = 0; known && l < s->nlevel; l++)
+				if (out->level[l] && is_in(c, out, l, g, m))
+					for (int i = 0; i < c->nnum; i++)
+						sum[i] -= c->level_sum[(size_t) (s->first + l) * c->nnum + i];
+
+			for (int n = 0; n < k; n++)
+			{
+				const SippTerm *h = &c->term[n];
+
+				for (int b = 0; n != out->term && h->factor >= 0 && b < h->nlevel; b++)
+				{
+					double		both = alone ? w * (r->level_weight[r->term[n].first + b] / r->weight) : NAN;
+
+					if (known)
+					{
+						both = cell_weight(c, g, m, h, b);
+						for (int l = 0; l < s->nlevel; l++)
+							if (out->level[l] && is_in(c, out, l, g, m) && is_in(c, out, l, h, b))
+								both -= c->level_weight[s->first + l];
+					}
+					if (rg->factor > r->term[n].factor)
+						r->cell[SIPP_PAIR(rg->factor, r->term[n].factor)][(size_t) m * h->nlevel + b] = both;
+					else
+						r->cell[SIPP_PAIR(r->term[n].factor, rg->factor)][(size_t) b * g->nlevel + m] = both;
+				}
+			}
+		}
+	}
+}
+
+/* Is column i constant within the cohort, with this mean? */
+static bool
+is_constant(const Cohort *c, int i, double mean)
+{
+	double		slack = 1e-9 * (fabs(mean) + fabs(c->mean[i]));
+
+	return fabs(c->mean[i] - mean) <= slack &&
+		sqrt(c->cross[SIPP_TRI(i, i)] / c->weight) <= slack;
+}
+
+/*
+ * A context term that holds the means of a term of this very cohort gets the
+ * rest's means.  Its products, those of a constant, are zero.
+ */
+static void
+rest_context(Cohort *r, const Cohort *c, int k)
+{
+	const SippTerm *t = &c->term[k];
+	size_t		len = strlen(t->name);
+	size_t		suffix = strlen(CONTEXT_SUFFIX);
+	int			own = -1;
+	const SippTerm *s;
+	int			n = t->kind == SIPP_SHARES ? t->nlevel : 1;
+	double	   *mean;
+
+	if (len > suffix && strcmp(t->name + len - suffix, CONTEXT_SUFFIX) == 0)
+		own = cohort_find_term(c, pnstrdup(t->name, len - suffix));
+	if (own < 0)
+		return;
+	s = &c->term[own];
+	if (s->context || SIPP_IS_FACTOR(s->kind) != (t->kind == SIPP_SHARES))
+		return;
+	mean = palloc0(sizeof(double) * Max(n, 1));
+	for (int l = 0; l < n; l++)
+	{
+		int			at = t->kind == SIPP_SHARES ? term_find_level(s, t->label[l]) : 0;
+		double		was = t->kind != SIPP_SHARES ? c->mean[s->first]
+			: at < 0 ? 0 : c->level_weight[s->first + at] / c->weight;
+
+		if (!is_constant(c, t->first + l, was))
+			return;
+		at = t->kind == SIPP_SHARES ? term_find_level(&r->term[own], t->label[l]) : 0;
+		mean[l] = t->kind != SIPP_SHARES ? r->mean[r->term[own].first]
+			: at < 0 ? 0 : r->level_weight[r->term[own].first + at] / r->weight;
+	}
+	for (int l = 0; l < n; l++)
+	{
+		int			col = r->term[k].first + l;
+
+		r->mean[col] = mean[l];
+		for (int i = 0; i < r->nnum; i++)
+			r->cross[i >= col ? SIPP_TRI(i, col) : SIPP_TRI(col, i)] = 0;
+		for (int m = 0; m < r->nlevel; m++)
+			r->level_sum[(size_t) m * r->nnum + col] = 0;
+	}
+}
+
+/*
+ * The part of a cohort that the frame has columns for: see unseen.h.
+ */
+Cohort *
+cohort_seen(const SippFrame *f, const Cohort *c, Unseen *unseen)
+{
+	Removal		out;
+	Cohort	   *r;
+	double	   *d;
+	const SippTerm *t;
+	char	   *levels;
+
+	memset(unseen, 0, sizeof(Unseen));
+	memset(&out, 0, sizeof(out));
+	if (!find_unseen(f, c, &out, &unseen->reason))
+	{
+		if (unseen->reason != NULL)
+			unseen->rows = c->rows;
+		return NULL;
+	}
+	t = &c->term[out.term];
+	levels = level_list(t, &out);
+	unseen->rows = out.rows;
+	if (out.rows == c->rows)
+	{
+		unseen->reason = out.nlevel == 1
+			? psprintf("level %s of term \"%s\" is unknown to the model and all pupils have it: fit a model with this level, or one without \"%s\"",
+					   levels, t->name, t->name)
+			: psprintf("levels %s of term \"%s\" are unknown to the model and all pupils have one of them: fit a model with these levels, or one without \"%s\"",
+					   levels, t->name, t->name);
+		return NULL;
+	}
+	unseen->reason = psprintf("%lld of %lld pupils left out: level%s %s of term \"%s\" %s unknown to the model",
+							  (long long) out.rows, (long long) c->rows,
+							  out.nlevel == 1 ? "" : "s", levels, t->name,
+							  out.nlevel == 1 ? "is" : "are");
+	unseen->products = out.singles || c->rows - out.rows == 1;
+
+	r = make_rest(c, &out);
+	d = palloc(sizeof(double) * c->nnum);
+	rest_means(r, c, &out, d);
+	rest_levels(r, c, &out, d);
+	rest_products(r, c, &out, d);
+	for (int k = 0; k < c->nterm; k++)
+		if (c->term[k].context)
+			rest_context(r, c, k);
+	return r;
+}
