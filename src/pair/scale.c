@@ -419,9 +419,9 @@ rescaled_notice(const Schools *s)
 	}
 	if (n == 0)
 		return NULL;
-	return psprintf("%d deprivation %s %.3g%s, taken as rounding, and %s rescaled to 1", n,
-					n == 1 ? "profile adds to" : "profiles add to", low,
-					high > low ? psprintf(" to %.3g", high) : "", n == 1 ? "was" : "were");
+	return psprintf("%d deprivation %s to %.3g%s: taken as rounded shares, and rescaled to 1", n,
+					n == 1 ? "profile adds" : "profiles add", low,
+					high > low ? psprintf(" ... %.3g", high) : "");
 }
 
 /* Is the JSON string equal to a name? */

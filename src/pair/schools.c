@@ -80,8 +80,9 @@ take_sorted(Schools *s, School **school, int n, const char *func)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNIQUE_VIOLATION),
 					 errmsg("%s: there are two schools \"%s\"", func, keyed[i].school->id),
+					 strings_differ(s->school[i - 1].sector, keyed[i].school->sector) ?
 					 errdetail("One is of %s, the other of %s.", sector_text(&s->school[i - 1]),
-							   sector_text(keyed[i].school)),
+							   sector_text(keyed[i].school)) : 0,
 					 strings_differ(s->school[i - 1].sector, keyed[i].school->sector) ?
 					 errhint("A school with a row for each of its sectors needs two ids, as in "
 							 "id => id || '/' || sector; the same cluster for both keeps it from being paired with itself.") :

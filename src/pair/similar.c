@@ -271,9 +271,13 @@ lonely_reason(const Similar *x, int i)
 	if (lacks != 0)
 		return school_lacks_text(s, i, lacks);
 	if (x->points->unit[i] < 0)
-		return psprintf("context: %s is NULL; %s", lacking_names(x, i, i), x->points->mix ?
+	{
+		char	   *names = lacking_names(x, i, i);
+
+		return psprintf("context: %s %s NULL; %s", names, strchr(names, ',') ? "are" : "is", x->points->mix ?
 						"metric => 'weighted' compares what both schools have" :
 						"nothing that it has can be measured by schools with complete context");
+	}
 	return psprintf(x->points->lacks ? "no other school%s that it can be compared with%s" :
 					"no other school%s with complete context%s", x->pooled ? "" : " of its sector", rest);
 }
