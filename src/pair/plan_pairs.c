@@ -261,8 +261,8 @@ add_empty(PlanHead *head, Remarks *remarks)
 		for (int k = 1; k < remarks->nreason; k++)
 			if (remarks->reason[k].places > remarks->reason[next].places)
 				next = k;
-		appendStringInfo(&text, "%s" INT64_FORMAT " %s", said > 0 ? ", " : ": ",
-						 remarks->reason[next].places, remarks->reason[next].text);
+		appendStringInfo(&text, "%s%s (" INT64_FORMAT ")", said > 0 ? ", " : ": ",
+						 remarks->reason[next].text, remarks->reason[next].places);
 		remarks->reason[next].places = 0;
 	}
 	head->notice[head->nnotice++] = text.data;
