@@ -419,9 +419,9 @@ rescaled_notice(const Schools *s)
 	}
 	if (n == 0)
 		return NULL;
-	return psprintf("%d deprivation %s to %.3g%s: taken as rounded shares, and rescaled to 1", n,
+	return psprintf("%d deprivation %s to %.4g%s: taken as rounded shares, and rescaled to 1", n,
 					n == 1 ? "profile adds" : "profiles add", low,
-					high > low ? psprintf(" ... %.3g", high) : "");
+					high > low ? psprintf(" ... %.4g", high) : "");
 }
 
 /* Is the JSON string equal to a name? */
