@@ -7,6 +7,7 @@
 \i :nation
 \set ECHO all
 \pset null '(null)'
+SET client_min_messages = warning;	-- few schools, said for each call
 
 -- What is wrong with partnerships, from the scores of all pairs; '' if nothing.  "size" is of all groups, or of each sector by composition.
 CREATE FUNCTION wrong(g sipp.group_member[], s sipp.school[], size int, authorities int, composition jsonb, sector text, options text DEFAULT '') RETURNS text LANGUAGE plpgsql AS $$
@@ -32,13 +33,13 @@ SELECT concat_ws(', ',
 	CASE WHEN EXISTS (SELECT FROM made a JOIN made b ON b.group_no = a.group_no + 1 WHERE b.group_cost < a.group_cost - 1e-5) THEN 'groups are not in order' END,
 	CASE WHEN EXISTS (SELECT FROM made, jsonb_each_text(%L::jsonb) c WHERE c.value::int <> (SELECT count(*) FROM m WHERE m.group_no = made.group_no AND m.sector = c.key)) THEN 'a group has another composition' END,
 	CASE WHEN EXISTS (SELECT FROM m WHERE (group_no IS NULL) <> (reason IS NOT NULL) OR (member_role = 'lead') <> (lead IS NULL AND group_no IS NOT NULL)) THEN 'a reason or a lead is missing' END)$q$,
-	sector, options, size, authorities, composition) INTO said USING g, s;
+	sector, options || CASE WHEN options ~ 'min_similarity' THEN '' ELSE ', min_similarity => 0' END, size, authorities, composition) INTO said USING g, s;
 	RETURN said;
 END $$;
 CREATE FUNCTION groups(options text, s sipp.school[] DEFAULT schools()) RETURNS sipp.group_member[] LANGUAGE plpgsql STABLE AS $$
 DECLARE g sipp.group_member[];
 BEGIN
-	EXECUTE 'SELECT ARRAY(SELECT m FROM sipp.group_schools($1' || options || ') m)' INTO g USING s;
+	EXECUTE 'SELECT ARRAY(SELECT m FROM sipp.group_schools($1' || options || CASE WHEN options ~ 'min_similarity' THEN '' ELSE ', min_similarity => 0' END || ') m)' INTO g USING s;
 	RETURN g;
 END $$;
 SELECT options, (SELECT count(DISTINCT group_no) FROM unnest(g)) AS groups, (SELECT count(*) FROM unnest(g) WHERE group_no IS NOT NULL) AS members, (SELECT count(*) FROM unnest(g) WHERE reason ~ 'role none|coordinates|composition') AS out, wrong(g, schools(), size, authorities, composition, sector, options_of)

@@ -135,11 +135,11 @@ SELECT count(*) FROM sipp.certificate(NULL);
 CREATE MATERIALIZED VIEW plan_now AS SELECT sipp.pairing_plan(ARRAY(SELECT n.school(r) FROM n.nation r), max_km => 120) AS plan;
 CREATE VIEW pairs_now AS SELECT x.partner, x.lead, x.score, n.authority FROM plan_now, LATERAL sipp.pairs(plan) x JOIN nation n ON n.id = x.partner WHERE x.lead IS NOT NULL;
 SELECT count(*) > 10 AS some FROM pairs_now;
-PREPARE national(float8, text) AS SELECT paired, unpaired FROM sipp.plan_summary(sipp.pairing_plan(ARRAY(SELECT school(r) FROM nation r WHERE sector = $2), max_km => $1));
+PREPARE national(float8, text) AS SELECT paired, unpaired FROM sipp.plan_summary(sipp.pairing_plan(ARRAY(SELECT school(r) FROM nation r WHERE sector = $2), max_km => $1, min_similarity => 0));
 EXECUTE national(90, 'secondary');
 EXECUTE national(NULL, 'secondary');
 SET plan_cache_mode = force_generic_plan;
 EXECUTE national(NULL, 'primary');
 RESET plan_cache_mode;
 -- in an aggregate with filter, over groups: a plan for each sector is the plan of the nation
-SELECT sum(t.paired) AS paired, near(sum(t.total_cost), (SELECT total_cost FROM plans, sipp.plan_summary(plan) WHERE k = 1)) AS same_cost FROM (SELECT sector, sipp.pairing_plan(array_agg(school(r))) AS plan FROM nation r GROUP BY sector) s, sipp.plan_summary(plan) t;
+SELECT sum(t.paired) AS paired, near(sum(t.total_cost), (SELECT total_cost FROM plans, sipp.plan_summary(plan) WHERE k = 1)) AS same_cost FROM (SELECT sector, sipp.pairing_plan(array_agg(school(r)), min_similarity => 0) AS plan FROM nation r GROUP BY sector) s, sipp.plan_summary(plan) t;

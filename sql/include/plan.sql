@@ -3,10 +3,12 @@
 -- check of a plan as anybody could make it, by its pairs, prices and sipp.pairing_score.
 --
 -- A plan with these options; its schools under the options of the score and of the scale alone.
+-- Without a floor of similarity, which would leave little to choose from, unless one is among them.
+CREATE FUNCTION no_floor(options text) RETURNS text IMMUTABLE RETURN CASE WHEN options ~ 'min_similarity' THEN '' ELSE ', min_similarity => 0' END;
 CREATE FUNCTION plan(options text DEFAULT '', s sipp.school[] DEFAULT schools()) RETURNS sipp.plan LANGUAGE plpgsql STABLE AS $$
 DECLARE p sipp.plan;
 BEGIN
-	EXECUTE 'SELECT sipp.pairing_plan($1' || coalesce(', ' || nullif(options, ''), '') || ')' INTO p USING s;
+	EXECUTE 'SELECT sipp.pairing_plan($1' || coalesce(', ' || nullif(options, ''), '') || no_floor(options) || ')' INTO p USING s;
 	RETURN p;
 END $$;
 CREATE FUNCTION options_of(options text, names text) RETURNS text IMMUTABLE
@@ -16,7 +18,7 @@ CREATE FUNCTION scored(options text, s sipp.school[]) RETURNS SETOF scored LANGU
 BEGIN
 	RETURN QUERY EXECUTE 'WITH school AS MATERIALIZED (SELECT u AS s, d->>''id'' AS id, d->>''role'' AS role FROM unnest($1) u, LATERAL (SELECT u::jsonb AS d OFFSET 0) d)
 		SELECT p.id, l.id, x FROM (SELECT sipp.context_scale($1' || options_of(options, 'context_weights|sector') || ') AS scale OFFSET 0) c, school p, school l, LATERAL sipp.pairing_score(p.s, l.s, scale' ||
-		options_of(options, 'weights|authority|same_authority_cost|max_km|min_p_better|min_similarity|min_score|target_gap|half_km|spread_km') || ') x
+		options_of(options, 'weights|authority|same_authority_cost|max_km|min_p_better|min_similarity|min_score|target_gap|half_km|spread_km') || no_floor(options) || ') x
 		WHERE p.role IN (''partner'', ''coasting'', ''either'') AND l.role IN (''lead'', ''either'')' USING s;
 END $$;
 

@@ -19,7 +19,7 @@
 
 #include "pair/scorer.h"
 
-#define MAX_PIECES 20
+#define MAX_PIECES 21
 
 /* Some of what is known of a school. */
 typedef struct Piece
@@ -59,6 +59,7 @@ school_pieces(const Scorer *sc, int i, Piece *piece)
 	piece[n++] = (Piece) {x->subject, sizeof(double) * x->nsubject};
 	piece[n++] = (Piece) {x->subject_se, sizeof(double) * x->nsubject};
 	piece[n++] = (Piece) {&p->unit[i], sizeof(int)};
+	piece[n++] = (Piece) {p->lacks ? p->lacks[i] : NULL, p->lacks ? sizeof(*p->lacks) : 0};
 	piece[n++] = (Piece) {p->value + (size_t) i * p->nvar, sizeof(double) * p->nvar};
 	piece[n++] = (Piece) {p->cumulative + (size_t) i * edges, sizeof(double) * edges};
 	piece[n++] = (Piece) {&p->position[i], sizeof(double)};

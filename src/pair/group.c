@@ -182,30 +182,41 @@ find_class(const GroupWork *w, const School *x)
 	return -1;
 }
 
-/*
- * Why a school cannot take part, by its own data or because it lacks what an
- * option needs; NULL if it can.
- */
-static const char *
-why_out(const GroupWork *w, int school)
+/* All that keeps a school out, of its own data and of what an option needs. */
+static uint32
+find_lacks(const GroupWork *w, int school)
 {
 	const Schools *s = w->schools;
 	const School *x = &s->school[school];
-	const char *why = school_ineligible(s, school);
+	uint32		lacks = school_lacks(s, school);
 
-	if (why != NULL)
-		return why;
 	if ((w->mixed || !w->options.pooled) && x->sector == NULL)
-		return "no sector";
-	if (find_class(w, x) < 0)
-		return psprintf("sector \"%s\" is not in the composition", x->sector);
+		lacks |= 1 << LACK_SECTOR;
+	else if (find_class(w, x) < 0)
+		lacks |= 1 << LACK_CLASS;
 	if (w->min_authorities > 1 && x->authority == NULL)
-		return "no authority";
+		lacks |= 1 << LACK_AUTHORITY;
 	if (!isnan(w->options.max_km) && isnan(x->lat))
-		return "no coordinates, which max_km needs";
-	if (!ROLE_IS_PARTNER(x->role) && x->capacity == 0)
-		return "capacity 0: it cannot lead";
-	return NULL;
+		lacks |= 1 << LACK_COORDINATES;
+	if (x->role == ROLE_LEAD && x->capacity == 0)
+		lacks |= 1 << LACK_CAPACITY;
+	return lacks;
+}
+
+/* Tell the client what the rows alone do not: of the yardsticks, and if nobody takes part. */
+static void
+report_notices(const GroupWork *w)
+{
+	int64		count[SCHOOL_LACKS] = {0};
+
+	scale_report(w->scale, FUNC);
+	if (w->n > 0)
+		return;
+	for (int i = 0; i < w->schools->n; i++)
+		for (int k = 0; k < SCHOOL_LACKS; k++)
+			count[k] += (w->lacks[i] >> k) & 1;
+	ereport(NOTICE,
+			(errmsg("%s: %s", FUNC, schools_out_text(count, w->schools->n, w->schools->n))));
 }
 
 /* Who takes part, on which sides. */
@@ -215,7 +226,7 @@ number_schools(GroupWork *w)
 	const Schools *s = w->schools;
 	Size		most = Max(s->n, 1);
 
-	w->why_out = palloc(sizeof(char *) * most);
+	w->lacks = palloc(sizeof(uint32) * most);
 	w->school = palloc(sizeof(int) * most);
 	w->class_of = palloc(sizeof(int) * most);
 	w->authority = palloc(sizeof(int) * most);
@@ -229,8 +240,8 @@ number_schools(GroupWork *w)
 		const School *x = &s->school[i];
 		int			a = w->n;
 
-		w->why_out[i] = why_out(w, i);
-		if (w->why_out[i] != NULL)
+		w->lacks[i] = find_lacks(w, i);
+		if (w->lacks[i] != 0)
 			continue;
 		w->school[a] = i;
 		w->class_of[a] = find_class(w, x);
@@ -433,8 +444,8 @@ put_rows(GroupWork *w, ReturnSetInfo *rsinfo, double within)
 	for (int i = 0; i < w->schools->n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (w->why_out[i] != NULL)
-			put_alone(w, rsinfo, i, w->why_out[i]);
+		if (w->lacks[i] != 0)
+			put_alone(w, rsinfo, i, school_lacks_text(w->schools, i, w->lacks[i]));
 		else if (w->group_of[a++] < 0)
 			put_alone(w, rsinfo, i, group_reason(w, a - 1));
 		MemoryContextReset(cxt);
@@ -469,6 +480,7 @@ sipp_group_schools(PG_FUNCTION_ARGS)
 	w.scale = scale_make(w.schools, PG_ARGISNULL(ARG_CONTEXT_WEIGHTS) ? NULL :
 						 PG_GETARG_JSONB_P(ARG_CONTEXT_WEIGHTS), w.options.pooled, FUNC);
 	number_schools(&w);
+	report_notices(&w);
 	w.scorer = scorer_make(w.schools, w.scale, &w.options);
 	group_keep_costs(&w);
 	group_relax(&w);

@@ -88,7 +88,7 @@ typedef struct GroupWork
 	int64		pair_weight;	/* 2 t (t - 1); 1 for t = 1 */
 
 	/* schools that take part, by number of school; so by id */
-	const char **why_out;		/* [schools] why it cannot; NULL: it can */
+	uint32	   *lacks;			/* [schools] why it cannot, as a mask of SchoolLack; 0: it can */
 	int			n;
 	int		   *school;			/* [n] */
 	int		   *class_of;

@@ -163,7 +163,7 @@ metric_frame(const Schools *s, bool pooled, char ***name)
 	memset(p->factor, 0, sizeof(double) * p->nunit * p->nvar);
 	for (int i = 0; i < s->n; i++)
 	{
-		p->unit[i] = !school_has_context(s, i) ? -1 : pooled ? 0 : s->sector[i];
+		p->unit[i] = !school_is_complete(s, i) ? -1 : pooled ? 0 : s->sector[i];
 		p->tenth[i] = NAN;
 		for (int v = 0; v < p->nvar; v++)
 			p->value[(size_t) i * p->nvar + v] = p->mixed[(size_t) i * p->nvar + v] = NAN;

@@ -39,9 +39,10 @@ struct PointTree
 	const int  *group;			/* NULL: everyone may be everyone's neighbour */
 	int			dim;			/* sides of a box: variables, or what they are mixed to; the
 								 * profile's position */
+	uint64		lacks[POINTS_WORDS];	/* what its schools lack */
 	const double *factor;		/* of the unit */
 	double		profile_factor;
-	double		side_factor[MAX_VARIABLES + 1];
+	double		side_factor[MAX_VARIABLES + 1]; /* 0 where it is lacking */
 	double		side_slack[MAX_VARIABLES + 1];
 	int		   *school;			/* [n] in the order of the leaves */
 	double	   *side;			/* [n][dim] in that order */
@@ -57,6 +58,12 @@ typedef struct Search
 	const double *value;
 	const double *cumulative;
 	double		side[MAX_VARIABLES + 1];
+
+	/* the tree's factors, or those of what its schools and this one have in common */
+	const double *factor;
+	const double *side_factor;
+	double		profile_factor;
+	double		partial[MAX_VARIABLES + 1];
 	int			group;			/* that is not looked at; GROUP_MIXED: none */
 	int			k;
 	int			found;
@@ -173,9 +180,11 @@ points_tree(const Points *p, const int *school, int n, const int *group)
 	t->dim = (int) dim;
 	t->factor = p->factor + (size_t) p->unit[school[0]] * p->nvar;
 	t->profile_factor = p->nband > 0 ? p->profile_factor[school[0]] : 0;
+	for (int w = 0; w < POINTS_WORDS; w++)
+		t->lacks[w] = lacks_word(p, school[0], w);
 	for (int v = 0; v < p->nvar; v++)
 	{
-		t->side_factor[v] = p->mix ? 1 : t->factor[v];
+		t->side_factor[v] = p->mix ? 1 : (t->lacks[v / 64] >> (v % 64)) & 1 ? 0 : t->factor[v];
 		t->side_slack[v] = p->mix ? p->slack[v] : 0;
 	}
 	t->side_factor[p->nvar] = t->profile_factor;
@@ -295,7 +304,7 @@ box_bound(const Search *s, const double *lo, const double *hi)
 {
 	const double *x = s->side;
 	const double *slack = s->tree->side_slack;
-	const double *factor = s->tree->side_factor;
+	const double *factor = s->side_factor;
 	int			nvar = s->tree->p->nvar;
 	int			v = 0;
 	double		sum[4] = {0};
@@ -342,7 +351,7 @@ search_leaf(Search *s, const TreeNode *node)
 			continue;
 		if (p->mix && !search_wants(s, box_bound(s, side, side), j))
 			continue;
-		d2 = value_distance(p, t->factor, s->value,
+		d2 = value_distance(p, s->factor, s->value,
 							p->mix ? p->value + (size_t) j * p->nvar : side, s->limit);
 		if (!search_wants(s, d2, j))
 			continue;
@@ -351,9 +360,9 @@ search_leaf(Search *s, const TreeNode *node)
 			const double *f = p->cumulative + (size_t) j * (p->nband - 1);
 			double		apart = fabs(s->side[p->nvar] - side[p->nvar]);
 
-			if (!search_wants(s, d2 + position_bound(apart, t->profile_factor), j))
+			if (!search_wants(s, d2 + position_bound(apart, s->profile_factor), j))
 				continue;
-			d2 += square(t->profile_factor * profile_distance(s->cumulative, f, p->nband));
+			d2 += square(s->profile_factor * profile_distance(s->cumulative, f, p->nband));
 			if (!search_wants(s, d2, j))
 				continue;
 		}
@@ -404,16 +413,45 @@ search_node(Search *s, int at, double bound)
 	search_node(s, far, far_bound);
 }
 
-int
-points_nearest(const PointTree *t, int i, int k, Neighbour *out)
+/*
+ * Turn to a tree; false if its schools have nothing in common with this one.  All of
+ * them lack the same, so that one set of factors is theirs.
+ */
+static bool
+search_tree(Search *s, const PointTree *t)
 {
+	const Points *p = t->p;
+	uint64		lacks[POINTS_WORDS];
+	bool		partial = false;
+
+	s->tree = t;
+	s->factor = t->factor;
+	s->side_factor = t->side_factor;
+	s->profile_factor = t->profile_factor;
+	for (int w = 0; w < POINTS_WORDS; w++)
+	{
+		lacks[w] = t->lacks[w] | lacks_word(p, s->school, w);
+		partial |= lacks[w] != 0;
+	}
+	if (!partial)
+		return true;
+	if (!points_factors(p, t->factor, t->profile_factor, lacks, s->partial, &s->profile_factor))
+		return false;
+	s->partial[p->nvar] = s->profile_factor;
+	s->factor = s->side_factor = s->partial;
+	return true;
+}
+
+int
+points_nearest(PointTree *const *tree, int ntree, int i, int k, Neighbour *out)
+{
+	const PointTree *t = tree[0];
 	const Points *p = t->p;
 	Search		s;
 
 	CHECK_FOR_INTERRUPTS();
 	if (k < 1)
 		return 0;
-	s.tree = t;
 	s.school = i;
 	s.value = p->value + (size_t) i * p->nvar;
 	s.cumulative = p->nband > 0 ? p->cumulative + (size_t) i * (p->nband - 1) : NULL;
@@ -428,7 +466,12 @@ points_nearest(const PointTree *t, int i, int k, Neighbour *out)
 	s.found = 0;
 	s.heap = out;
 	s.limit = INFINITY;
-	search_node(&s, 0, 0);
+	for (int r = 0; r < ntree; r++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (search_tree(&s, tree[r]))
+			search_node(&s, 0, 0);
+	}
 	qsort(out, s.found, sizeof(Neighbour), compare_neighbours);
 	return s.found;
 }
@@ -442,11 +485,16 @@ points_tenth(Points *p, double *tenth)
 
 	for (int u = 0; u < p->nunit; u++)
 	{
-		const int  *school = list + start[u];
-		int			n = start[u + 1] - start[u];
-		int			k = Min(SCALE_NEIGHBOUR, n - 1);
+		int		   *school = list + start[u];
+		int			n = 0;
+		int			k;
 		PointTree  *t;
 
+		/* those that lack nothing, from the front */
+		for (int r = start[u]; r < start[u + 1]; r++)
+			if (!lacks_any(p, list[r]))
+				school[n++] = list[r];
+		k = Min(SCALE_NEIGHBOUR, n - 1);
 		tenth[u] = NAN;
 		if (n < 2)
 			continue;
@@ -454,7 +502,7 @@ points_tenth(Points *p, double *tenth)
 		for (int r = 0; r < n; r++)
 		{
 			Neighbour	nearest[SCALE_NEIGHBOUR];
-			int			found = points_nearest(t, school[r], k, nearest);
+			int			found = points_nearest(&t, 1, school[r], k, nearest);
 
 			d[r] = nearest[found - 1].distance;
 		}

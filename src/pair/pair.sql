@@ -129,11 +129,35 @@ CREATE FUNCTION sipp.school(
 	lat float8 DEFAULT NULL,
 	lon float8 DEFAULT NULL,
 	capacity integer DEFAULT 1,
-	excludes text[] DEFAULT NULL
+	excludes text[] DEFAULT NULL,
+	consent boolean DEFAULT true
 ) RETURNS sipp.school
 	AS 'MODULE_PATHNAME', 'sipp_school_make' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
-COMMENT ON FUNCTION sipp.school(text, text, text, text, text, float8, float8, float8[], text[], float8[], float8[], float8[], text[], float8, float8, integer, text[]) IS
-'One school, with named arguments. role: partner (is to be helped), coasting (the same, not deprived), lead (helps), either, or none (no consent: never paired). effect and effect_se (the conditional_se of sipp.effect) in the outcome''s units; context: circumstances, never outcomes; deprivation: shares of pupils by band, most deprived first; subjects: effects by subject; lat, lon in degrees; capacity: partners that it can help at a time; excludes: ids of schools never to be paired with; cluster: trust or federation, never paired within. What is NULL is not known: a school without effect or context takes no part and is listed with that reason; a NULL role is none; capacity must not be NULL';
+CREATE FUNCTION sipp.school(
+	id bigint,
+	sector text DEFAULT NULL,
+	authority text DEFAULT NULL,
+	cluster text DEFAULT NULL,
+	role text DEFAULT 'none',
+	effect float8 DEFAULT NULL,
+	effect_se float8 DEFAULT NULL,
+	context float8[] DEFAULT NULL,
+	context_names text[] DEFAULT NULL,
+	deprivation float8[] DEFAULT NULL,
+	subjects float8[] DEFAULT NULL,
+	subjects_se float8[] DEFAULT NULL,
+	subject_names text[] DEFAULT NULL,
+	lat float8 DEFAULT NULL,
+	lon float8 DEFAULT NULL,
+	capacity integer DEFAULT 1,
+	excludes text[] DEFAULT NULL,
+	consent boolean DEFAULT true
+) RETURNS sipp.school
+	AS 'MODULE_PATHNAME', 'sipp_school_make_bigint' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
+COMMENT ON FUNCTION sipp.school(text, text, text, text, text, float8, float8, float8[], text[], float8[], float8[], float8[], text[], float8, float8, integer, text[], boolean) IS
+'One school, with named arguments: role and consent say whether it takes part, context and deprivation (shares of pupils by band, most deprived first) whom it is like, effect and effect_se (the conditional_se of sipp.effect) whom it can help. What is NULL is not known: it keeps at most that school out, with the reason';
+COMMENT ON FUNCTION sipp.school(bigint, text, text, text, text, float8, float8, float8[], text[], float8[], float8[], float8[], text[], float8, float8, integer, text[], boolean) IS
+'The same of a school whose id is a number: in results it is text';
 
 CREATE FUNCTION sipp.pairing_role(effect float8, effect_se float8, attainment_pct float8, intake_pct float8, trend float8, trend_se float8, school_sd float8, p_min float8 DEFAULT 0.8, margin float8 DEFAULT 0.25) RETURNS text
 	AS 'MODULE_PATHNAME', 'sipp_pairing_role' LANGUAGE C IMMUTABLE PARALLEL SAFE;
@@ -165,7 +189,7 @@ COMMENT ON COLUMN sipp.neighbour.distance IS 'distance in circumstances, without
 COMMENT ON COLUMN sipp.neighbour.similarity IS '0 to 1; 0.5: as alike as a school and its tenth neighbour ordinarily are';
 COMMENT ON COLUMN sipp.neighbour.contributions IS 'each variable''s share of the squared distance, by name; they add to 1; NULL where the distance is 0';
 COMMENT ON COLUMN sipp.neighbour.mutual IS 'is the school among its neighbour''s k as well, under the same restrictions?';
-COMMENT ON COLUMN sipp.neighbour.reason IS 'why a school has no neighbours, or NULL';
+COMMENT ON COLUMN sipp.neighbour.reason IS 'why a school has no neighbours; of a neighbour, the circumstances that the comparison does without because one of the two lacks them; otherwise NULL';
 
 CREATE FUNCTION sipp.similar_schools(schools sipp.school[], k integer DEFAULT 10, context_weights jsonb DEFAULT NULL, authority text DEFAULT 'any', sector text DEFAULT 'same', metric text DEFAULT 'weighted') RETURNS SETOF sipp.neighbour
 	AS 'MODULE_PATHNAME', 'sipp_similar_schools' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10000 ROWS 1000;
@@ -218,7 +242,7 @@ CREATE FUNCTION sipp.pairing_score(
 	same_authority_cost float8 DEFAULT 0.1,
 	max_km float8 DEFAULT NULL,
 	min_p_better float8 DEFAULT 0.8,
-	min_similarity float8 DEFAULT 0,
+	min_similarity float8 DEFAULT 0.2,
 	min_score float8 DEFAULT 0,
 	target_gap float8 DEFAULT NULL,
 	half_km float8 DEFAULT 60,
@@ -350,7 +374,7 @@ CREATE FUNCTION sipp.pairing_plan(
 	sector text DEFAULT 'same',
 	max_km float8 DEFAULT NULL,
 	min_p_better float8 DEFAULT 0.8,
-	min_similarity float8 DEFAULT 0,
+	min_similarity float8 DEFAULT 0.2,
 	min_score float8 DEFAULT 0,
 	unpaired_cost float8 DEFAULT NULL,
 	target_gap float8 DEFAULT NULL,
@@ -557,7 +581,7 @@ CREATE FUNCTION sipp.group_schools(
 	context_weights jsonb DEFAULT NULL,
 	max_km float8 DEFAULT NULL,
 	min_p_better float8 DEFAULT 0.8,
-	min_similarity float8 DEFAULT 0,
+	min_similarity float8 DEFAULT 0.2,
 	target_gap float8 DEFAULT NULL,
 	half_km float8 DEFAULT 60,
 	spread_km float8 DEFAULT 12,

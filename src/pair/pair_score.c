@@ -46,8 +46,25 @@ score_part_name(ScorePart part)
 	return part_names[part];
 }
 
+/* What similarity does without, by name. */
+static char *
+without_text(const School *a, const School *b)
+{
+	StringInfoData out;
+	const char *separator = "similarity without ";
+
+	initStringInfo(&out);
+	for (int v = 0; v < Min(a->ncontext, b->ncontext); v++)
+		if (isnan(a->context[v]) || isnan(b->context[v]))
+		{
+			appendStringInfo(&out, "%s%s", separator, a->context_name[v]);
+			separator = ", ";
+		}
+	return out.data;
+}
+
 int
-pair_score_flags(const PairScore *p, const char **flag)
+pair_score_flags(const Schools *s, int partner, int lead, const PairScore *p, const char **flag)
 {
 	static const char *const missing[SCORE_PARTS] = {
 		"similarity missing", "gap missing", "complementarity missing", "travel missing"
@@ -64,6 +81,8 @@ pair_score_flags(const PairScore *p, const char **flag)
 		else if (p->capped & (1 << k))
 			flag[n++] = capped[k];
 	}
+	if (p->partial)
+		flag[n++] = without_text(&s->school[partner], &s->school[lead]);
 	return n;
 }
 
@@ -204,7 +223,7 @@ score_options(FunctionCallInfo fcinfo, const char *func, int weights, int author
 		MAX_SAME_AUTHORITY_COST, "be from 0 to 1000"},
 		{max_km, "max_km", &o->max_km, NAN, 0, most, "be from 0 to 1e+50, or NULL"},
 		{min_p_better, "min_p_better", &o->min_p_better, 0.8, 0, 1, share},
-		{min_similarity, "min_similarity", &o->min_similarity, 0, 0, 1, share},
+		{min_similarity, "min_similarity", &o->min_similarity, SCORE_MIN_SIMILARITY, 0, 1, share},
 		{min_score, "min_score", &o->min_score, 0, 0, 1, share},
 		{target_gap, "target_gap", &o->target_gap, NAN, least, most,
 		"be from 1e-50 to 1e+50, or NULL"},
@@ -313,7 +332,7 @@ nation_of(School **school, int n, const Scale *scale)
 static const char *
 side_reason(const Schools *s, int i, const char *side)
 {
-	const char *why = school_ineligible(s, i);
+	const char *why = school_lacks_text(s, i, school_lacks(s, i));
 
 	return why != NULL ? psprintf("%s: %s", side, why) :
 		psprintf("%s: role is %s", side, school_role_name(s->school[i].role));
@@ -409,7 +428,7 @@ sipp_pairing_score(PG_FUNCTION_ARGS)
 	PairScore	p;
 	int			partner;
 	int			lead;
-	const char *flag[SCORE_PARTS];
+	const char *flag[SCORE_FLAGS];
 	int			nflag;
 	Datum		values[15] = {0};
 	bool		nulls[15] = {0};
@@ -467,7 +486,7 @@ sipp_pairing_score(PG_FUNCTION_ARGS)
 	put_float(values, nulls, i++, p.part[PART_TRAVEL]);
 	put_float(values, nulls, i++, p.km);
 	values[i++] = losses_datum(&p);
-	nflag = pair_score_flags(&p, flag);
+	nflag = pair_score_flags(s, partner, lead, &p, flag);
 	values[i++] = texts_datum(flag, nflag);
 	Assert(i == lengthof(values));
 	PG_RETURN_DATUM(row_datum(cache->desc, i, values, nulls));

@@ -88,25 +88,23 @@ read_options(FunctionCallInfo fcinfo, PlanWork *w)
 				 errdetail("It is %d.", w->supports)));
 }
 
-/*
- * Why a school cannot take part, by its own data or because it lacks what an
- * option needs; NULL if it can.
- */
-static const char *
-why_out(const PlanWork *w, int school)
+/* All that keeps a school out, of its own data and of what an option needs. */
+static uint32
+find_lacks(const PlanWork *w, int school)
 {
 	const Schools *s = w->schools;
-	const char *why = school_ineligible(s, school);
+	const School *x = &s->school[school];
+	uint32		lacks = school_lacks(s, school);
 
-	if (why != NULL)
-		return why;
-	if (!w->options.pooled && s->sector[school] < 0)
-		return "no sector";
-	if (w->options.authority == AUTHORITY_DIFFERENT && s->authority[school] < 0)
-		return "no authority";
-	if (!isnan(w->options.max_km) && isnan(s->school[school].lat))
-		return "no coordinates, which max_km needs";
-	return NULL;
+	if (!w->options.pooled && x->sector == NULL)
+		lacks |= 1 << LACK_SECTOR;
+	if (w->options.authority == AUTHORITY_DIFFERENT && x->authority == NULL)
+		lacks |= 1 << LACK_AUTHORITY;
+	if (!isnan(w->options.max_km) && isnan(x->lat))
+		lacks |= 1 << LACK_COORDINATES;
+	if (x->role == ROLE_LEAD && x->capacity == 0)
+		lacks |= 1 << LACK_CAPACITY;
+	return lacks;
 }
 
 /* A locked pair, by numbers of schools. */
@@ -152,7 +150,9 @@ lock_school(const PlanWork *w, const char *partner, const char *lead, bool as_le
 	role = w->schools->school[school].role;
 	if (!(as_lead ? ROLE_IS_LEAD(role) : ROLE_IS_PARTNER(role)))
 		lock_fail(partner, lead, psprintf("The role of school \"%s\" is %s", id,
-										  school_role_name(role)));
+										  role == ROLE_UNKNOWN ? "not known" : school_role_name(role)));
+	if (!w->schools->school[school].consent)
+		lock_fail(partner, lead, psprintf("School \"%s\" has not consented", id));
 	return school;
 }
 
@@ -216,7 +216,7 @@ number_side(PlanWork *w, bool leads, const bool *locked, int **school, char ***i
 	for (int k = 0; k < s->n; k++)
 	{
 		const School *x = &s->school[k];
-		bool		in = w->why_out[k] == NULL &&
+		bool		in = w->lacks[k] == 0 &&
 			(leads ? ROLE_IS_LEAD(x->role) && x->capacity > 0 : ROLE_IS_PARTNER(x->role));
 
 		at[k] = -1;
@@ -243,9 +243,9 @@ number_schools(PlanWork *w, const Lock *lock)
 
 	w->partner_at = palloc(sizeof(int) * Max(s->n, 1));
 	w->lead_at = palloc(sizeof(int) * Max(s->n, 1));
-	w->why_out = palloc(sizeof(char *) * Max(s->n, 1));
+	w->lacks = palloc(sizeof(uint32) * Max(s->n, 1));
 	for (int i = 0; i < s->n; i++)
-		w->why_out[i] = why_out(w, i);
+		w->lacks[i] = find_lacks(w, i);
 	for (int l = 0; l < w->nlock; l++)
 		locked[lock[l].partner] = locked_lead[lock[l].lead] = true;
 	w->npartner = number_side(w, false, locked, &w->partner, &w->partner_id, w->partner_at);
@@ -275,12 +275,12 @@ number_schools(PlanWork *w, const Lock *lock)
 								   s->school[lock[k].lead].capacity));
 			w->lock_lead[k] = j;
 		}
-		if (w->why_out[w->partner[i]] != NULL)
+		if (w->lacks[w->partner[i]] != 0)
 			w->places[i] = 0;
 	}
 	w->lock_start[w->npartner] = k;
 	for (int j = 0; j < w->nlead; j++)
-		if (w->why_out[w->lead[j]] != NULL)
+		if (w->lacks[w->lead[j]] != 0)
 			w->capacity[j] = 0;
 }
 

@@ -24,7 +24,7 @@ typedef enum PlanMode
 
 #define PLAN_BLOCKING	20		/* blocking pairs that are named */
 #define PLAN_MAX_FLAGS	32		/* of one pair */
-#define PLAN_MAX_NOTICES 20
+#define PLAN_MAX_NOTICES 32
 #define PLAN_MAX_UNITS	((int64) 1 << 62)	/* of any price or sum of costs */
 #define PLAN_MAX_PLACES 100		/* of one partner */
 
@@ -187,7 +187,7 @@ typedef struct PlanExtra
 typedef struct PlanOut
 {
 	char	   *id;
-	const char *role;
+	const char *role;			/* NULL: not known */
 	char	   *reason;
 } PlanOut;
 

@@ -12,13 +12,26 @@
 
 #include "pair/plan_work.h"
 
+#define LOW_SIMILARITY 0.3		/* below which pairs are counted in a notice */
+#define MAX_REASONS 16			/* of empty places that are told apart; there are about a dozen */
+
 /* Pairs of which something is to be said in a notice. */
 typedef struct Remarks
 {
+	MemoryContext cxt;			/* of the reasons' texts */
 	int64		broken;			/* locked and breaking a rule */
 	int64		unknown;		/* locked and without a cost */
 	int64		missing[SCORE_PARTS];	/* a part is */
 	int64		capped[SCORE_PARTS];
+	int64		partial;		/* compared without some circumstances */
+	int64		unlike;			/* less alike than LOW_SIMILARITY */
+	int64		empty;			/* places without a lead, */
+	int			nreason;		/* and why */
+	struct
+	{
+		char	   *text;
+		int64		places;
+	}			reason[MAX_REASONS];
 } Remarks;
 
 /* Score of a pair of partner i and lead j. */
@@ -68,10 +81,12 @@ fill_pair(const PlanWork *w, int i, int j, bool locked, PlanPlace *place, Remark
 {
 	const School *a = &w->schools->school[w->partner[i]];
 	const School *b = &w->schools->school[w->lead[j]];
-	const char *flag[SCORE_PARTS];
+	const char *flag[SCORE_FLAGS];
 	PairScore	x;
 
 	score_pair(w, i, j, &x);
+	remarks->partial += x.partial;
+	remarks->unlike += x.part[PART_SIMILARITY] < LOW_SIMILARITY;
 	place->lead = w->lead_id[j];
 	place->locked = locked;
 	place->scored = true;
@@ -91,7 +106,7 @@ fill_pair(const PlanWork *w, int i, int j, bool locked, PlanPlace *place, Remark
 		else if (x.capped & 1u << k)
 			remarks->capped[k]++;
 	}
-	place->nflag = pair_score_flags(&x, flag);
+	place->nflag = pair_score_flags(w->schools, w->partner[i], w->lead[j], &x, flag);
 	for (int k = 0; k < place->nflag; k++)
 		place->flag[k] = unconstify(char *, flag[k]);
 	if (locked && x.broken != 0)
@@ -124,6 +139,34 @@ fill_runner_up(const PlanWork *w, const PlanSolution *s, int i, PlanPlace *place
 	}
 }
 
+/*
+ * Count an empty place by its reason, but for the figures and names in it.  The row's
+ * memory is soon gone: texts are kept in that of the document.
+ */
+static void
+count_reason(Remarks *remarks, const char *reason)
+{
+	const char *figures = strstr(reason, " (");
+	size_t		len = figures ? (size_t) (figures - reason) : strlen(reason);
+	int			k = 0;
+
+	remarks->empty++;
+	while (k < remarks->nreason && (strlen(remarks->reason[k].text) != len ||
+									memcmp(remarks->reason[k].text, reason, len) != 0))
+		k++;
+	if (k == MAX_REASONS)
+		return;
+	if (k == remarks->nreason)
+	{
+		remarks->reason[k].text = MemoryContextAlloc(remarks->cxt, len + 1);
+		memcpy(remarks->reason[k].text, reason, len);
+		remarks->reason[k].text[len] = '\0';
+		remarks->reason[k].places = 0;
+		remarks->nreason++;
+	}
+	remarks->reason[k].places++;
+}
+
 /* A partner with its places: the locked ones, the others, the empty ones. */
 static void
 write_partner(PlanWriter *out, const PlanWork *w, const PlanSolution *s, int i,
@@ -149,7 +192,10 @@ write_partner(PlanWriter *out, const PlanWork *w, const PlanSolution *s, int i,
 		if (j >= 0)
 			fill_pair(w, i, j, k < nlock, place, remarks);
 		else
+		{
 			plan_reason(reasons, s, i, &place->reason, &place->relaxation);
+			count_reason(remarks, place->reason);
+		}
 		fill_runner_up(w, s, i, place);
 	}
 	plan_write_partner(out, &partner);
@@ -164,12 +210,81 @@ add_notice(PlanHead *head, int64 pairs, const char *what)
 			psprintf(pairs == 1 ? INT64_FORMAT " pair %s" : INT64_FORMAT " pairs %s", pairs, what);
 }
 
+/* Does a school take no part, not even in a locked pair of its side? */
+static bool
+is_out(const PlanWork *w, int k)
+{
+	return w->lacks[k] != 0 &&
+		(ROLE_IS_PARTNER(w->schools->school[k].role) ? w->partner_at[k] : w->lead_at[k]) < 0;
+}
+
+/* Who takes no part; and what of the two sides is missing where some do. */
+static void
+add_out(PlanHead *head, const PlanWork *w)
+{
+	int64		count[SCHOOL_LACKS] = {0};
+	int64		out = 0;
+	char	   *text;
+
+	for (int i = 0; i < w->schools->n; i++)
+	{
+		if (!is_out(w, i))
+			continue;
+		out++;
+		for (int k = 0; k < SCHOOL_LACKS; k++)
+			count[k] += (w->lacks[i] >> k) & 1;
+	}
+	text = schools_out_text(count, out, w->schools->n);
+	if (text != NULL)
+		head->notice[head->nnotice++] = text;
+	if (out < w->schools->n && w->npartner == 0)
+		head->notice[head->nnotice++] = "of the schools that take part none is to be helped";
+	if (out < w->schools->n && w->nlead == 0)
+		head->notice[head->nnotice++] = "of the schools that take part none can lead";
+}
+
+/* How many places are empty and why, the most frequent reason first. */
+static void
+add_empty(PlanHead *head, Remarks *remarks)
+{
+	StringInfoData text;
+
+	if (remarks->empty == 0)
+		return;
+	initStringInfo(&text);
+	appendStringInfo(&text, INT64_FORMAT " %s empty", remarks->empty,
+					 remarks->empty == 1 ? "place stays" : "places stay");
+	for (int said = 0; said < remarks->nreason; said++)
+	{
+		int			next = 0;
+
+		for (int k = 1; k < remarks->nreason; k++)
+			if (remarks->reason[k].places > remarks->reason[next].places)
+				next = k;
+		appendStringInfo(&text, "%s%s (" INT64_FORMAT ")", said > 0 ? ", " : ": ",
+						 remarks->reason[next].text, remarks->reason[next].places);
+		remarks->reason[next].places = 0;
+	}
+	head->notice[head->nnotice++] = text.data;
+}
+
 /* What to be careful about. */
 static void
-add_notices(PlanHead *head, const PlanWork *w, const Remarks *remarks)
+add_notices(PlanHead *head, const PlanWork *w, Remarks *remarks)
 {
-	if (w->scale->notice != NULL)
-		head->notice[head->nnotice++] = w->scale->notice;
+	add_out(head, w);
+	add_empty(head, remarks);
+	add_notice(head, remarks->unlike,
+			   psprintf("with a similarity below %g: the plan is the cheapest, which is not to say that its pairs are alike",
+						LOW_SIMILARITY));
+	for (int k = 0; k < w->scale->nnotice; k++)
+		head->notice[head->nnotice++] = w->scale->notice[k];
+	add_notice(head, remarks->partial, "compared without circumstances that one of the two lacks");
+	if (w->schools->strangers > 0)
+		head->notice[head->nnotice++] =
+			psprintf(INT64_FORMAT " %s", w->schools->strangers, w->schools->strangers == 1 ?
+					 "exclusion names a school that is not there" :
+					 "exclusions name schools that are not there");
 	for (int k = 0; k < SCORE_PARTS; k++)
 	{
 		const char *name = score_part_name((ScorePart) k);
@@ -213,12 +328,11 @@ write_out(PlanWriter *out, const PlanWork *w)
 		const School *x = &s->school[k];
 		PlanOut		o = {x->id, school_role_name(x->role), NULL};
 
-		if (w->why_out[k] != NULL)
-			o.reason = unconstify(char *, w->why_out[k]);
-		else if (!ROLE_IS_PARTNER(x->role) && x->capacity == 0)
-			o.reason = "capacity is 0";
-		if (o.reason != NULL && (ROLE_IS_PARTNER(x->role) ? w->partner_at[k] : w->lead_at[k]) < 0)
-			plan_write_out(out, &o);
+		if (!is_out(w, k))
+			continue;
+		o.reason = school_lacks_text(s, k, w->lacks[k]);
+		plan_write_out(out, &o);
+		pfree(o.reason);
 	}
 }
 
@@ -227,7 +341,7 @@ plan_document(const PlanWork *w, const PlanSolution *s)
 {
 	PlanWriter	out;
 	PlanHead	head = {0};
-	Remarks		remarks = {0};
+	Remarks		remarks = {.cxt = CurrentMemoryContext};
 	PlanReasons *reasons = plan_reasons_make(w);
 	MemoryContext row = AllocSetContextCreate(CurrentMemoryContext, "sipp plan row",
 											  ALLOCSET_DEFAULT_SIZES);

@@ -423,7 +423,7 @@ plan_next_out(PlanReader *r, PlanOut *o)
 	if (!next_row(r, &row, 3))
 		return false;
 	o->id = row_string(&row, 0, false);
-	o->role = row_role(&row, 1, false);
+	o->role = row_role(&row, 1, true);
 	o->reason = row_string(&row, 2, false);
 	MemoryContextSwitchTo(old);
 	return true;

@@ -302,7 +302,7 @@ value_scorer(PlanReasons *r)
 static bool
 is_other(const PlanWork *w, const PlanSolution *s, int i, int j)
 {
-	return w->lead[j] != w->partner[i] && w->why_out[w->lead[j]] == NULL &&
+	return w->lead[j] != w->partner[i] && w->lacks[w->lead[j]] == 0 &&
 		!plan_has_lead(s->plan, i, j) && !plan_is_locked(w, i, j);
 }
 
@@ -469,7 +469,9 @@ code_reason(const PlanWork *w, const PlanSolution *s, int i)
 		of_sector = true;
 		scorer_pair(w->scorer, w->partner[i], w->lead[j], &x);
 		if ((x.broken & (1 << RULE_EXCLUDED | 1 << RULE_CLUSTER)) == 0)
-			return pstrdup(pair_rule_reason(w->schools, w->partner[i], w->lead[j], RULE_SCORE, &x));
+			return pstrdup(pair_rule_reason(w->schools, w->partner[i], w->lead[j],
+											isnan(x.part[PART_SIMILARITY]) ? RULE_SIMILARITY :
+											RULE_SCORE, &x));
 	}
 	return of_sector ? "excluded or in the same cluster" : others ? "no lead of its sector" : NULL;
 }

@@ -106,7 +106,8 @@ put_out(ReturnSetInfo *rsinfo, const PlanOut *o)
 	bool		nulls[PAIR_COLUMNS];
 	SchoolRole	role = ROLE_NONE;
 
-	(void) school_role_find(o->role, &role);
+	if (o->role != NULL)
+		(void) school_role_find(o->role, &role);
 	memset(nulls, true, sizeof(nulls));
 	put_text(values, nulls, role == ROLE_LEAD ? 1 : 0, o->id);
 	put_text(values, nulls, 14, o->reason);

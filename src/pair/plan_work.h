@@ -27,7 +27,7 @@ typedef struct PlanWork
 	char	  **lead_id;
 	int		   *partner_at;		/* [schools] its number as a partner; -1: it is none */
 	int		   *lead_at;
-	const char **why_out;		/* [schools] why it cannot take part; NULL: it can */
+	uint32	   *lacks;			/* [schools] why it cannot take part, as a mask of SchoolLack; 0: it can */
 
 	/* locked pairs, those of partner i from lock_start[i] on, leads ascending */
 	int			nlock;

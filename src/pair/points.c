@@ -58,28 +58,96 @@ profile_distance(const double *f, const double *g, int nband)
 	return area / nband;
 }
 
-double
-points_distance(const Points *p, int i, int j, double limit)
+bool
+points_factors(const Points *p, const double *own, double own_profile, const uint64 *lacks,
+			   double *factor, double *profile_factor)
 {
-	int			u = p->unit[i];
-	size_t		nvar = p->nvar;
-	double		d2;
+	double		all = p->nband > 0 && own_profile > 0 ? p->profile_weight : 0;
+	double		known = all;
+	double		stretch = 1;
 
-	if (u < 0 || u != p->unit[j])
-		return NAN;
-	d2 = value_distance(p, p->factor + u * nvar, p->value + i * nvar, p->value + j * nvar, limit);
+	for (int v = 0; v < p->nvar; v++)
+	{
+		bool		lacking = (lacks[v / 64] >> (v % 64)) & 1;
+
+		factor[v] = lacking ? 0 : own[v];
+		if (own[v] > 0)
+			all += p->weight[v];
+		if (factor[v] > 0)
+			known += p->weight[v];
+	}
+	if (known == 0 && all > 0)
+		return false;
+	if (known < all)
+		stretch = sqrt(all / known);
+	for (int v = 0; v < p->nvar; v++)
+		factor[v] *= stretch;
+	*profile_factor = own_profile * stretch;
+	return true;
+}
+
+/* The factors of two schools of one unit; false: they have nothing in common. */
+static bool
+factors_of(const Points *p, int i, int j, double *factor, double *profile_factor)
+{
+	uint64		lacks[POINTS_WORDS];
+
+	for (int w = 0; w < POINTS_WORDS; w++)
+		lacks[w] = lacks_word(p, i, w) | lacks_word(p, j, w);
+	return points_factors(p, p->factor + (size_t) p->unit[i] * p->nvar, p->profile_factor[i], lacks,
+						  factor, profile_factor);
+}
+
+bool
+points_are_partial(const Points *p, int i, int j)
+{
+	return lacks_any(p, i) || lacks_any(p, j);
+}
+
+/* d^2 by these factors, as points_distance(). */
+static inline double
+distance_by(const Points *p, int i, int j, const double *factor, double profile_factor,
+			double limit)
+{
+	size_t		nvar = p->nvar;
+	double		d2 = value_distance(p, factor, p->value + i * nvar, p->value + j * nvar, limit);
+
 	if (p->nband > 0 && !(d2 > limit))
 	{
 		size_t		edges = p->nband - 1;
 		double		bound = d2 + position_bound(fabs(p->position[i] - p->position[j]),
-												p->profile_factor[i]);
+												profile_factor);
 
 		if (bound > limit)
 			return bound;
-		d2 += square(p->profile_factor[i] * profile_distance(p->cumulative + i * edges,
-															 p->cumulative + j * edges, p->nband));
+		d2 += square(profile_factor * profile_distance(p->cumulative + i * edges,
+													   p->cumulative + j * edges, p->nband));
 	}
 	return d2;
+}
+
+/* d^2 of two schools one of which lacks something. */
+static double
+partial_distance(const Points *p, int i, int j, double limit)
+{
+	double		factor[MAX_VARIABLES];
+	double		profile_factor;
+
+	if (!factors_of(p, i, j, factor, &profile_factor))
+		return NAN;
+	return distance_by(p, i, j, factor, profile_factor, limit);
+}
+
+double
+points_distance(const Points *p, int i, int j, double limit)
+{
+	int			u = p->unit[i];
+
+	if (u < 0 || u != p->unit[j])
+		return NAN;
+	if (unlikely(p->lacks != NULL) && points_are_partial(p, i, j))
+		return partial_distance(p, i, j, limit);
+	return distance_by(p, i, j, p->factor + (size_t) u * p->nvar, p->profile_factor[i], limit);
 }
 
 double
@@ -89,10 +157,18 @@ points_parts(const Points *p, int i, int j, double *part)
 	size_t		nvar = p->nvar;
 	double		t[MAX_VARIABLES];
 	double		d2 = 0;
+	double		partial[MAX_VARIABLES];
+	const double *factor = p->factor + u * nvar;
+	double		profile_factor = p->profile_factor[i];
 
 	Assert(u >= 0 && u == p->unit[j]);
+	if (points_are_partial(p, i, j))
+	{
+		(void) factors_of(p, i, j, partial, &profile_factor);
+		factor = partial;
+	}
 	for (size_t v = 0; v < nvar; v++)
-		t[v] = p->factor[u * nvar + v] * (p->value[i * nvar + v] - p->value[j * nvar + v]);
+		t[v] = factor[v] * (p->value[i * nvar + v] - p->value[j * nvar + v]);
 	for (size_t v = 0; v < nvar; v++)
 	{
 		part[v] = square(p->mix ? mixed_value(p, v, t) : t[v]);
@@ -102,7 +178,7 @@ points_parts(const Points *p, int i, int j, double *part)
 	{
 		size_t		edges = p->nband - 1;
 
-		part[nvar] = square(p->profile_factor[i] *
+		part[nvar] = square(profile_factor *
 							profile_distance(p->cumulative + i * edges, p->cumulative + j * edges,
 											 p->nband));
 		d2 += part[nvar];
@@ -151,6 +227,50 @@ unit_factor(double weight, double scale)
 	return scale > 0 ? sqrt(weight) / scale : 0;
 }
 
+/*
+ * The variables that a school lacks, as bits; what it has of them becomes a 0, which
+ * factors of 0 leave out.  False: of all that tells schools apart nothing is known.
+ */
+static bool
+take_lacking(Points *p, const Scale *scale, int i, int u)
+{
+	double		factor[MAX_VARIABLES];
+	double		profile_factor;
+	double	   *value = p->value + (size_t) i * p->nvar;
+
+	if (p->lacks == NULL)
+	{
+		p->lacks = MemoryContextAllocExtended(CurrentMemoryContext, sizeof(*p->lacks) * p->n,
+											  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+		p->weight = palloc(sizeof(double) * Max(p->nvar, 1));
+		memcpy(p->weight, scale->weight, sizeof(double) * p->nvar);
+		p->profile_weight = scale->profile_weight;
+	}
+	for (int v = 0; v < p->nvar; v++)
+		if (isnan(value[v]))
+		{
+			p->lacks[i][v / 64] |= UINT64CONST(1) << (v % 64);
+			value[v] = 0;
+		}
+	return points_factors(p, p->factor + (size_t) u * p->nvar, p->profile_factor[i], p->lacks[i],
+						  factor, &profile_factor);
+}
+
+/* Whose yardsticks a school is under; -1: nobody's, or there is nothing to compare. */
+static int
+find_unit(const Schools *s, const Scale *scale, const int *unit, int i)
+{
+	const School *x = &s->school[i];
+	int			u = scale->pooled ? 0 : s->sector[i] < 0 ? -1 : unit[s->sector[i]];
+
+	/* the nation's other schools may have what none of these has */
+	if (u < 0 || school_lacks_context(s, i) != 0 || x->ncontext != scale->nvar ||
+		x->nband != scale->nband)
+		return -1;
+	/* yardsticks of one school are none */
+	return scale->sector[u].schools < 2 && !school_is_complete(s, i) ? -1 : u;
+}
+
 Points *
 points_make(const Schools *s, const Scale *scale)
 {
@@ -190,30 +310,31 @@ points_make(const Schools *s, const Scale *scale)
 		const School *school = &s->school[i];
 		double	   *value = p->value + i * nvar;
 		double	   *f = p->cumulative + i * edges;
-		int			u = scale->pooled ? 0 : s->sector[i] < 0 ? -1 : unit[s->sector[i]];
+		int			u = find_unit(s, scale, unit, (int) i);
 
-		/* the nation's other schools may have what none of these has */
-		if (!school_has_context(s, (int) i) || school->ncontext != scale->nvar ||
-			school->nband != scale->nband)
-			u = -1;
-		p->unit[i] = u;
 		p->position[i] = p->profile_factor[i] = p->tenth[i] = NAN;
+		if (u >= 0)
+		{
+			if (nvar > 0)
+				memcpy(value, school->context, sizeof(double) * nvar);
+			p->tenth[i] = scale->sector[u].tenth;
+			if (scale->nband > 0)
+			{
+				p->position[i] = profile_cumulate(school->deprivation, scale->nband, f);
+				p->profile_factor[i] = unit_factor(scale->profile_weight,
+												   scale->sector[u].profile_scale);
+			}
+			if (!school_is_complete(s, (int) i) && !take_lacking(p, scale, (int) i, u))
+				u = -1;
+		}
+		p->unit[i] = u;
 		if (u < 0)
 		{
+			p->position[i] = p->profile_factor[i] = p->tenth[i] = NAN;
 			for (size_t v = 0; v < nvar; v++)
 				value[v] = NAN;
 			for (size_t b = 0; b < edges; b++)
 				f[b] = NAN;
-			continue;
-		}
-		if (nvar > 0)
-			memcpy(value, school->context, sizeof(double) * nvar);
-		p->tenth[i] = scale->sector[u].tenth;
-		if (scale->nband > 0)
-		{
-			p->position[i] = profile_cumulate(school->deprivation, scale->nband, f);
-			p->profile_factor[i] = unit_factor(scale->profile_weight,
-											   scale->sector[u].profile_scale);
 		}
 	}
 	pfree(unit);
@@ -230,6 +351,11 @@ points_free(Points *p)
 	pfree(p->position);
 	pfree(p->profile_factor);
 	pfree(p->tenth);
+	if (p->lacks)
+	{
+		pfree(p->lacks);
+		pfree(p->weight);
+	}
 	if (p->mix)
 	{
 		pfree(p->mix);

@@ -31,6 +31,27 @@ position_bound(double apart, double factor)
 	return apart > 0 ? square(factor * apart) : 0;
 }
 
+/* The variables that a school lacks, as bits; nothing where nobody does. */
+static inline uint64
+lacks_word(const Points *p, int i, int word)
+{
+	return p->lacks ? p->lacks[i][word] : 0;
+}
+
+static inline bool
+lacks_any(const Points *p, int i)
+{
+	return p->lacks && (p->lacks[i][0] | p->lacks[i][1]) != 0;
+}
+
+/*
+ * Factors of a distance that does without some variables, whose weight goes to the
+ * others.  own: the unit's; of those left out it becomes 0.  False: no variable with a
+ * spread is left.
+ */
+extern bool points_factors(const Points *p, const double *own, double own_profile,
+						   const uint64 *lacks, double *factor, double *profile_factor);
+
 /* Element v of mix t. */
 static inline double
 mixed_value(const Points *p, size_t v, const double *t)

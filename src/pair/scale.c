@@ -19,6 +19,7 @@
 #define NOTICE_CORRELATION 0.8
 #define NOTICE_SCHOOLS	3		/* of two schools, all correlations are +-1 */
 #define NOTICE_PAIRS	10		/* named; the rest are counted */
+#define NOTICE_NAMES	10		/* the same of sectors and variables */
 
 /* What one sector's yardsticks are made from. */
 typedef struct SectorWork
@@ -197,7 +198,7 @@ sector_scales(SectorWork *w, const Scale *scale, SectorScale *out)
 
 	w->n = 0;
 	for (int r = 0; r < w->nall; r++)
-		if (school_has_context(s, w->all[r]))
+		if (school_is_complete(s, w->all[r]))
 			w->complete[w->n++] = w->all[r];
 	out->schools = w->n;
 	out->tenth = NAN;
@@ -289,6 +290,138 @@ sector_notice(SectorWork *w, const Scale *scale, const SectorScale *sector,
 	pfree(z);
 	pfree(square);
 	pfree(name);
+}
+
+void
+scale_add_few(StringInfo text, int *few, const char *name, int schools)
+{
+	if (schools >= SCALE_FEW || (*few)++ >= NOTICE_NAMES)
+		return;
+	appendStringInfo(text, "%s%d%s%s", *few > 1 ? ", " : "", schools,
+					 name ? " in sector " : "", name ? name : "");
+	if (schools < 2)
+		appendStringInfoString(text, " (nothing to measure by)");
+	else if (schools <= SCALE_NEIGHBOUR)
+		appendStringInfo(text, " (the farthest of %d stands for a tenth neighbour)", schools - 1);
+}
+
+char *
+scale_few_notice(const StringInfo text, int few)
+{
+	if (few == 0)
+		return NULL;
+	if (few > NOTICE_NAMES)
+		appendStringInfo(text, " and %d more sectors", few - NOTICE_NAMES);
+	return psprintf("likeness is measured by fewer than %d schools with complete context: %s", SCALE_FEW,
+					text->data);
+}
+
+/* Add a notice. */
+static void
+add_notice(Scale *scale, char *text)
+{
+	Assert(scale->nnotice < SCALE_MAX_NOTICES);
+	if (text != NULL)
+		scale->notice[scale->nnotice++] = text;
+}
+
+void
+scale_report(const Scale *scale, const char *func)
+{
+	for (int k = 0; k < scale->nnotice; k++)
+		ereport(NOTICE, (errmsg("%s: %s", func, scale->notice[k])));
+}
+
+/* The notice of variables that have a weight and no spread, which make no difference; or NULL. */
+static char *
+constant_notice(const Scale *scale)
+{
+	StringInfoData text;
+	int			n = 0;
+
+	initStringInfo(&text);
+	for (int k = 0; k < scale->nsector; k++)
+	{
+		const SectorScale *x = &scale->sector[k];
+
+		CHECK_FOR_INTERRUPTS();
+		for (int v = 0; v <= scale->nvar && x->schools > 1; v++)
+		{
+			bool		profile = v == scale->nvar;
+
+			if (profile ? !scale->has_profile || scale->profile_weight == 0 || x->profile_scale > 0 :
+				scale->weight[v] == 0 || x->scale[v] > 0)
+				continue;
+			if (n++ < NOTICE_NAMES)
+				appendStringInfo(&text, "%s%s%s%s", n > 1 ? ", " : "",
+								 profile ? SCALE_PROFILE_NAME : scale->name[v],
+								 x->sector ? " in sector " : "", x->sector ? x->sector : "");
+		}
+	}
+	if (n > NOTICE_NAMES)
+		appendStringInfo(&text, " and %d more", n - NOTICE_NAMES);
+	return n == 0 ? NULL : psprintf("circumstances that are the same for all schools tell nothing apart: %s", text.data);
+}
+
+/* The notice of schools that are compared on part of their context, or NULL. */
+static char *
+partial_notice(const Schools *s, bool pooled)
+{
+	int		   *lacking = palloc0(sizeof(int) * Max(s->ncontext, 1));
+	int			placed = 0;
+	int			partial = 0;
+	int			named = 0;
+	StringInfoData text;
+
+	for (int i = 0; i < s->n; i++)
+	{
+		if ((!pooled && s->sector[i] < 0) || school_lacks_context(s, i) != 0)
+			continue;
+		placed++;
+		if (school_is_complete(s, i))
+			continue;
+		partial++;
+		for (int v = 0; v < s->ncontext; v++)
+			lacking[v] += isnan(s->school[i].context[v]);
+	}
+	if (partial == 0)
+		return NULL;
+	initStringInfo(&text);
+	appendStringInfo(&text, "%d of %d schools %s compared on what both schools have, by the yardsticks of those that lack nothing:",
+					 partial, placed, partial == 1 ? "lacks some circumstances and is" : "lack some circumstances and are");
+	for (int v = 0; v < s->ncontext; v++)
+		if (lacking[v] > 0 && named++ < NOTICE_NAMES)
+			appendStringInfo(&text, "%s %s is NULL for %d", named > 1 ? "," : "", s->context_name[v],
+							 lacking[v]);
+	if (named > NOTICE_NAMES)
+		appendStringInfo(&text, " and %d more", named - NOTICE_NAMES);
+	pfree(lacking);
+	return text.data;
+}
+
+/* The notice of profiles that were made to add to 1, or NULL. */
+static char *
+rescaled_notice(const Schools *s)
+{
+	int			n = 0;
+	double		low = INFINITY;
+	double		high = -INFINITY;
+
+	for (int i = 0; i < s->n; i++)
+	{
+		const School *x = &s->school[i];
+
+		if (x->nband == 0 || x->deprivation_sum == 1)
+			continue;
+		n++;
+		low = Min(low, x->deprivation_sum);
+		high = Max(high, x->deprivation_sum);
+	}
+	if (n == 0)
+		return NULL;
+	return psprintf("%d deprivation %s to %.4g%s: taken as rounded shares, and rescaled to 1", n,
+					n == 1 ? "profile adds" : "profiles add", low,
+					high > low ? psprintf(" ... %.4g", high) : "");
 }
 
 /* Is the JSON string equal to a name? */
@@ -451,12 +584,14 @@ scale_make(const Schools *s, Jsonb *weights, bool pooled, const char *func)
 	Scale	   *scale = palloc0(sizeof(Scale));
 	SectorWork	w = {0};
 	StringInfoData text;
+	StringInfoData few_text;
 	Points	   *points;
 	double	   *tenth;
 	int		   *start;
 	int		   *list;
 	int			most = 0;
 	int			pairs = 0;
+	int			few = 0;
 
 	scale->pooled = pooled;
 	scale->nvar = s->ncontext;
@@ -481,6 +616,7 @@ scale_make(const Schools *s, Jsonb *weights, bool pooled, const char *func)
 	w.f = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(double) *
 								 Max((size_t) most * Max(scale->nband - 1, 0), 1));
 	initStringInfo(&text);
+	initStringInfo(&few_text);
 	for (int k = 0; k < scale->nsector; k++)
 	{
 		SectorScale *sector = &scale->sector[k];
@@ -493,6 +629,8 @@ scale_make(const Schools *s, Jsonb *weights, bool pooled, const char *func)
 		w.nall = start[k + 1] - start[k];
 		sector_scales(&w, scale, sector);
 		sector_notice(&w, scale, sector, &text, &pairs);
+		if (w.nall > 0)
+			scale_add_few(&few_text, &few, sector->sector, sector->schools);
 		sector_targets(&w, sector);
 	}
 	pfree(w.complete);
@@ -505,8 +643,12 @@ scale_make(const Schools *s, Jsonb *weights, bool pooled, const char *func)
 	if (pairs > NOTICE_PAIRS)
 		appendStringInfo(&text, " and %d more pairs", pairs - NOTICE_PAIRS);
 	if (pairs > 0)
-		scale->notice = psprintf("circumstances that correlate beyond +-%.1f count twice what they share: %s",
-								 NOTICE_CORRELATION, text.data);
+		add_notice(scale, psprintf("circumstances that correlate beyond +-%.1f count twice what they share: %s",
+								   NOTICE_CORRELATION, text.data));
+	add_notice(scale, constant_notice(scale));
+	add_notice(scale, scale_few_notice(&few_text, few));
+	add_notice(scale, partial_notice(s, pooled));
+	add_notice(scale, rescaled_notice(s));
 
 	if (!pooled)
 		scale_sort_sectors(scale);

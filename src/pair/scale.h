@@ -20,6 +20,13 @@
  * the cap.  All over schools with complete context, of all roles, within a sector
  * unless sectors are pooled; a school of unknown sector counts only where they are.
  * Schools of a sector of which there is one have no d10.
+ *
+ * A school that lacks some of its context's numbers is compared on what both schools
+ * have: a variable that one lacks leaves its weight to the others in proportion,
+ * d^2 = (sum of all weights/sum of those of K) sum over K, where K are the variables known
+ * of both and weights are those of variables with a spread; nothing is known of d where
+ * none is left.  Such a school is nobody's yardstick, and needs those of at least two
+ * complete ones.  The profile is known as a whole or the school has no distance.
  */
 #ifndef SIPP_SCALE_H
 #define SIPP_SCALE_H
@@ -40,10 +47,13 @@
 #define SCALE_NOISE			1e-12
 #define SCALE_MIN_SPREAD	1e-80
 
+#define SCALE_MAX_NOTICES	6
+#define SCALE_FEW			20	/* schools, below which a notice says so */
+
 typedef struct SectorScale
 {
 	char	   *sector;			/* NULL where sectors are pooled */
-	int			schools;		/* with complete context */
+	int			schools;		/* with complete context: the yardsticks are made of them */
 	double	   *scale;			/* [nvar] s_v; 0: constant */
 	double		profile_scale;	/* s_W; 0: constant; NaN without profiles */
 	double		tenth;			/* d10; NaN where there is none */
@@ -66,7 +76,8 @@ typedef struct Scale
 	char	  **subject_name;
 	int			nsector;		/* every known one, also without complete schools */
 	SectorScale *sector;		/* sorted by name's bytes */
-	char	   *notice;			/* variables that correlate above .8, or NULL */
+	int			nnotice;
+	char	   *notice[SCALE_MAX_NOTICES];	/* what to be careful about, a sentence each */
 } Scale;
 
 /*
@@ -84,6 +95,18 @@ extern void scale_sort_sectors(Scale *scale);
 /* S of a distance; 1 at 0 also where d10 is 0; NaN where there is no d10 */
 extern double scale_similarity(double distance, double tenth);
 
+/* Report a scale's notices to the client, as of a function. */
+extern void scale_report(const Scale *scale, const char *func);
+
+/*
+ * Add to a notice of sectors that rest on few schools one more, if so many are few;
+ * name is NULL where they are pooled.
+ */
+extern void scale_add_few(StringInfo text, int *few, const char *name, int schools);
+
+/* That notice, or NULL if no sector was added. */
+extern char *scale_few_notice(const StringInfo text, int few);
+
 /* Argument "sector" of a function: true for 'any', false for 'same', else an error. */
 extern bool scale_pooled_arg(FunctionCallInfo fcinfo, int arg, const char *func);
 
@@ -93,6 +116,8 @@ extern double scale_percentile(double *v, int n, double fraction);
 /* scale_json.c */
 extern Jsonb *scale_to_jsonb(const Scale *scale);
 extern Scale *scale_from_jsonb(Jsonb *doc); /* everything checked; errors name argument "scale" */
+
+#define POINTS_WORDS 2			/* of bits, one for each of SCHOOL_MAX_CONTEXT variables */
 
 /*
  * Schools' coordinates under a scale, for fast distances: d^2 is the sum over
@@ -104,11 +129,16 @@ typedef struct Points
 {
 	int			n;
 	int			nvar;
-	double	   *value;			/* [n][nvar] x_v; NaN rows where there is no unit */
-	int		   *unit;			/* [n] whose yardsticks: index of a SectorScale; -1 where context
-								 * is incomplete or the sector has no scale */
+	double	   *value;			/* [n][nvar] x_v, 0 where it is lacking; NaN rows where there
+								 * is no unit */
+	uint64		(*lacks)[POINTS_WORDS]; /* [n] variables that are not known, as bits; NULL:
+										 * nobody lacks any, as in Mahalanobis metrics */
+	int		   *unit;			/* [n] whose yardsticks: index of a SectorScale; -1 where nothing
+								 * can be compared or the sector has no scale */
 	int			nunit;
 	double	   *factor;			/* [nunit][nvar] sqrt(w_v)/s_v; 0: constant */
+	double	   *weight;			/* [nvar] w_v, where somebody lacks something */
+	double		profile_weight;
 	int			nband;			/* 0: no profiles */
 	double	   *cumulative;		/* [n][nband - 1] F at the inner band edges */
 	double	   *position;		/* [n] mean of the profile, in (0, 1): |difference| <= W */
@@ -125,6 +155,9 @@ typedef struct Points
 extern Points *points_make(const Schools *s, const Scale *scale);
 extern void points_free(Points *p);
 
+/* Does either of two schools lack a variable that the distance has to do without? */
+extern bool points_are_partial(const Points *p, int i, int j);
+
 /* F at a profile's inner band edges (f may be NULL); returns its mean position. */
 extern double profile_cumulate(const double *share, int nband, double *f);
 
@@ -133,11 +166,12 @@ extern double profile_distance(const double *f, const double *g, int nband);
 
 /*
  * d^2; may stop and return a value > limit as soon as d^2 is known to be > limit.
- * NaN unless both are under the same yardsticks.
+ * NaN unless both are under the same yardsticks and have something in common.
  */
 extern double points_distance(const Points *p, int i, int j, double limit);
 
-/* Its parts: variables, then the profile where there is one; returns d^2. */
+/* Its parts: variables (0 where one lacks it), then the profile where there is one;
+ * returns d^2, which must be known. */
 extern double points_parts(const Points *p, int i, int j, double *part);
 
 /*
@@ -156,7 +190,7 @@ typedef struct PointTree PointTree;
 extern int *points_by_unit(const Points *p, int **start);
 
 /*
- * Of n >= 1 schools of one unit.  Where group is not NULL, schools of the same
+ * Of n >= 1 schools of one unit that lack the same variables.  Where group is not NULL, schools of the same
  * group are not each other's neighbours, nor is one of unknown group (< 0) anyone's.
  * Keeps pointers to the points and the groups.
  */
@@ -164,12 +198,12 @@ extern PointTree *points_tree(const Points *p, const int *school, int n, const i
 extern void points_tree_free(PointTree *t);
 
 /*
- * The k nearest schools other than i, which must be of the tree's unit; out has room
- * for k.  Returns how many there are, at most k.
+ * The k nearest schools other than i in so many trees, which must be of its unit; out has
+ * room for k.  Returns how many there are, at most k.
  */
-extern int	points_nearest(const PointTree *t, int i, int k, Neighbour *out);
+extern int	points_nearest(PointTree *const *tree, int ntree, int i, int k, Neighbour *out);
 
-/* d10 of each unit, NaN where there is none; filled into p->tenth as well. */
+/* d10 of each unit, from schools that lack nothing, NaN where there is none; filled into p->tenth as well. */
 extern void points_tenth(Points *p, double *tenth);
 
 /*

@@ -112,6 +112,20 @@ put_by_name(StringInfo out, int n, char **name, const double *v, const char *als
 	appendStringInfoChar(out, '}');
 }
 
+/* The notices as one, NULL if there are none. */
+static char *
+joined_notices(const Scale *scale)
+{
+	StringInfoData text;
+
+	if (scale->nnotice == 0)
+		return NULL;
+	initStringInfo(&text);
+	for (int k = 0; k < scale->nnotice; k++)
+		appendStringInfo(&text, "%s%s", k > 0 ? "; " : "", scale->notice[k]);
+	return text.data;
+}
+
 Jsonb *
 scale_to_jsonb(const Scale *scale)
 {
@@ -153,7 +167,7 @@ scale_to_jsonb(const Scale *scale)
 	put_field(&out, "subjects");
 	put_names(&out, scale->nsubject, scale->subject_name);
 	put_field(&out, "notice");
-	put_string(&out, scale->notice);
+	put_string(&out, joined_notices(scale));
 	appendStringInfoChar(&out, '}');
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(out.data)));
 }
@@ -377,7 +391,8 @@ scale_from_jsonb(Jsonb *jb)
 	sum += scale->profile_weight;
 	if ((scale->nvar > 0 || scale->has_profile) && !(fabs(sum - 1) <= WEIGHT_SUM_TOLERANCE))
 		scale_fail(&doc, "weights", "numbers that add to 1");
-	scale->notice = get_string(&doc, "notice", true);
+	/* who made the scale was told */
+	(void) get_string(&doc, "notice", true);
 	get_sectors(&doc, scale);
 	return scale;
 }

@@ -19,17 +19,15 @@
 #define SCHOOL_VERSION 1
 #define TYPE_NAME "sipp.school"
 
-#define SHARES_TOLERANCE 1e-6	/* of a profile's sum */
-
 #define HINT_NULL "NULL stands for what is not known."
 
 static const char *const role_names[] = {"none", "partner", "coasting", "lead", "either"};
 
-/* Name of a role, as the constructor takes it. */
+/* Name of a role, as the constructor takes it; NULL if it is not known. */
 const char *
 school_role_name(SchoolRole role)
 {
-	return role_names[role];
+	return role == ROLE_UNKNOWN ? NULL : role_names[role];
 }
 
 /* The role of that name. */
@@ -139,8 +137,9 @@ school_walk(Codec *x, School *s)
 	codec_string(x, &s->sector);
 	codec_string(x, &s->authority);
 	codec_string(x, &s->cluster);
-	codec_int(x, &role, ROLE_NONE, ROLE_EITHER);
+	codec_int(x, &role, ROLE_NONE, ROLE_UNKNOWN);
 	s->role = (SchoolRole) role;
+	codec_bool(x, &s->consent);
 	codec_f64(x, &s->effect);
 	codec_f64(x, &s->effect_se);
 	codec_int(x, &s->ncontext, 0, SCHOOL_MAX_CONTEXT);
@@ -151,7 +150,10 @@ school_walk(Codec *x, School *s)
 	}
 	codec_int(x, &s->nband, 0, SCHOOL_MAX_BANDS);
 	if (s->nband > 0)
+	{
 		walk_numbers(x, s->nband, &s->deprivation);
+		codec_f64(x, &s->deprivation_sum);
+	}
 	codec_int(x, &s->nsubject, 0, SCHOOL_MAX_SUBJECTS);
 	if (s->nsubject > 0)
 	{
@@ -179,6 +181,7 @@ school_read(CodecMode mode, const char *data, size_t len)
 	School	   *s = palloc0(sizeof(School));
 	Codec		x;
 
+	s->deprivation_sum = 1;
 	codec_read_begin(&x, mode, TYPE_NAME, data, len);
 	school_walk(&x, s);
 	codec_read_end(&x);
@@ -377,11 +380,16 @@ check_strings(Flaw *f, const School *s)
 	return true;
 }
 
-/* The deprivation profile. */
+/*
+ * The deprivation profile.  Bands that are not known keep the school out of pairs; as
+ * the others' sum is not known either, it can only be too large.
+ */
 static bool
 check_profile(Flaw *f, const School *s)
 {
 	double		sum = 0;
+	bool		known = true;
+	double		limit = SHARES_ROUNDED * (1 + 1e-9);	/* as decimals: 0.49 + 0.49 */
 
 	if (s->nband == 1)
 		return found(f, "deprivation has one band only",
@@ -391,16 +399,42 @@ check_profile(Flaw *f, const School *s)
 		double		v = s->deprivation[i];
 
 		if (isnan(v))
-			return found(f, psprintf("deprivation[%d] is NULL", i + 1),
-						 "A band without pupils has the share 0; a profile not known is NULL as a whole.");
+		{
+			known = false;
+			continue;
+		}
 		if (isinf(v) || v < 0)
 			return found(f, psprintf("deprivation[%d] is %s", i + 1, number(v)), NULL);
 		sum += v;
 	}
-	if (s->nband > 0 && !(fabs(sum - 1) <= SHARES_TOLERANCE))
+	if (s->nband > 0 && (sum - 1 > limit || (known && !(fabs(sum - 1) <= limit))))
 		return found(f, psprintf("deprivation adds to %s, not to 1", number(sum)),
-					 "Divide the bands' numbers of pupils by their sum.");
+					 fabs(sum - 100) <= 100 * limit ? "Shares are from 0 to 1: divide percentages by 100." :
+					 psprintf("Divide the bands' numbers of pupils by their sum. Sums that miss 1 by up "
+							  "to %g are taken as rounding and rescaled.", SHARES_ROUNDED));
+	if (s->nband > 0 && s->deprivation_sum != 1 &&
+		!(known && fabs(sum - 1) <= SHARES_EXACT && fabs(s->deprivation_sum - 1) <= limit &&
+		  fabs(s->deprivation_sum - 1) > SHARES_EXACT))
+		return found(f, psprintf("deprivation_sum is %s, of shares that add to %s",
+								 number(s->deprivation_sum), number(sum)),
+					 "It is what the shares added to before they were rescaled.");
 	return true;
+}
+
+/* Rescale shares that were rounded when they were published, and keep what they added to. */
+static void
+settle_profile(School *s)
+{
+	double		sum = 0;
+
+	for (int i = 0; i < s->nband; i++)
+		sum += s->deprivation[i];
+	/* NaN: a band is not known */
+	if (!(fabs(sum - 1) > SHARES_EXACT))
+		return;
+	for (int i = 0; i < s->nband; i++)
+		s->deprivation[i] /= sum;
+	s->deprivation_sum = sum;
 }
 
 /* The coordinates. */
@@ -472,8 +506,8 @@ compare_excludes(const void *a, const void *b)
 }
 
 /*
- * The one check of in, recv and the constructor, as an error; then excluded ids
- * are sorted by their UTF-8 bytes, each once.
+ * The one check of in, recv and the constructor, as an error; then rounded shares are
+ * rescaled, and excluded ids are sorted by their UTF-8 bytes, each once.
  */
 bool
 school_settle(School *s, Node *escontext)
@@ -487,6 +521,7 @@ school_settle(School *s, Node *escontext)
 		school_error(escontext, f.sqlstate, s->id, f.text, f.hint);
 		return false;
 	}
+	settle_profile(s);
 	if (s->nexclude < 2)
 		return true;
 	e = palloc(sizeof(Exclude) * s->nexclude);

@@ -12,11 +12,12 @@
 
 typedef enum SchoolRole
 {
-	ROLE_NONE = 0,				/* no consent: takes no part */
+	ROLE_NONE = 0,				/* takes no part */
 	ROLE_PARTNER = 1,			/* is to be helped */
 	ROLE_COASTING = 2,			/* is to be helped, and is not deprived */
 	ROLE_LEAD = 3,				/* helps */
-	ROLE_EITHER = 4				/* both, independently of each other */
+	ROLE_EITHER = 4,			/* both, independently of each other */
+	ROLE_UNKNOWN = 5			/* NULL, as sipp.pairing_role without an effect */
 } SchoolRole;
 
 #define ROLE_IS_PARTNER(r)	((r) == ROLE_PARTNER || (r) == ROLE_COASTING || (r) == ROLE_EITHER)
@@ -31,6 +32,37 @@ typedef enum SchoolRole
 #define SCHOOL_MAX_SCHOOLS	200000	/* in one array */
 #define SCHOOL_MAX_NUMBER	1e50	/* of any number's size: squares stay finite */
 
+/*
+ * A profile that misses 1 by no more is made of rounded shares: it is rescaled.  One
+ * that misses it by up to SHARES_EXACT has only the rounding of its arithmetic.
+ */
+#define SHARES_ROUNDED	0.02
+#define SHARES_EXACT	1e-6
+
+/*
+ * What keeps a school out of pairs.  The role says what the school would be by
+ * evidence, consent whether it agreed; of a school without a role consent is
+ * beside the point.
+ */
+typedef enum SchoolLack
+{
+	LACK_PART,					/* role none */
+	LACK_ROLE,					/* role not known */
+	LACK_CONSENT,				/* has a role, but did not agree to it */
+	LACK_EFFECT,
+	LACK_EFFECT_SE,				/* has an effect without one */
+	LACK_CONTEXT,				/* no array */
+	LACK_VALUES,				/* an array of nothing but NULLs */
+	LACK_PROFILE,				/* no array, where other schools have one */
+	LACK_BAND,					/* a band of it is NULL */
+	LACK_SECTOR,				/* from here on: what an option needs */
+	LACK_CLASS,					/* its sector is in no composition */
+	LACK_AUTHORITY,
+	LACK_COORDINATES,
+	LACK_CAPACITY,				/* a lead without a place */
+	SCHOOL_LACKS
+} SchoolLack;
+
 /* NaN stands for NULL in all numbers below. */
 typedef struct School
 {
@@ -39,13 +71,15 @@ typedef struct School
 	char	   *authority;
 	char	   *cluster;		/* trust, federation: never paired within */
 	SchoolRole	role;
+	bool		consent;		/* to that role */
 	double		effect;
 	double		effect_se;		/* the conditional one */
 	int			ncontext;		/* 0: has no context */
 	double	   *context;
 	char	  **context_name;	/* x1, x2, ... unless named */
 	int			nband;			/* 0: has no deprivation profile */
-	double	   *deprivation;	/* shares by band, most deprived first; sum to 1 */
+	double	   *deprivation;	/* shares by band, most deprived first; sum to 1, unless one is NaN */
+	double		deprivation_sum;	/* what they added to before they were rescaled, or 1 */
 	int			nsubject;		/* 0: none */
 	double	   *subject;		/* effects by subject */
 	double	   *subject_se;
@@ -80,6 +114,7 @@ typedef struct Schools
 	/* exclusions of either side, by index: [excluded_start[i], excluded_start[i+1]), sorted */
 	int		   *excluded_start;
 	int		   *excluded;
+	int64		strangers;		/* ids in excludes that no school has */
 } Schools;
 
 /*
@@ -130,16 +165,27 @@ extern int	schools_find(const Schools *s, const char *id); /* index, -1 if absen
 extern bool schools_excluded(const Schools *s, int i, int j);	/* by either side; O(log) */
 
 /*
- * Why a school cannot take part in any pairing (its own data), or NULL: "no consent (role none)", "no
- * effect", "no standard error of the effect", "context: fsm is NULL", "no context",
- * "no deprivation profile".  Sides: every school is checked, whatever its role.
+ * All that keeps a school out of pairs, as a mask of 1 << SchoolLack, 0 if nothing does:
+ * its own data; or only what similarity needs (context and profile, where others
+ * have them).  Every school is judged alike, whatever its role.
  */
-extern const char *school_ineligible(const Schools *s, int i);
+extern uint32 school_lacks(const Schools *s, int i);
+extern uint32 school_lacks_context(const Schools *s, int i);
 
-/* The last three of these: what similarity needs and the school does not have, or NULL. */
-extern const char *school_missing_context(const Schools *s, int i);
+/* The same in words, "no effect; no context", or NULL. */
+extern char *school_lacks_text(const Schools *s, int i, uint32 lacks);
 
-/* Has the school all that similarity needs (context and profile, where others have them)? */
-extern bool school_has_context(const Schools *s, int i);
+/*
+ * Has the school every number of its context?  One that lacks some is compared on
+ * what both schools have, and is nobody's yardstick.
+ */
+extern bool school_is_complete(const Schools *s, int i);
+
+/*
+ * One sentence on the schools that take no part, the most frequent reason first: "no
+ * school takes part: 20 have no sector".  count: of each SchoolLack; out: schools with
+ * any, of n.  NULL if all take part.
+ */
+extern char *schools_out_text(const int64 *count, int64 out, int64 n);
 
 #endif							/* SIPP_SCHOOL_H */

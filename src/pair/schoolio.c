@@ -28,6 +28,7 @@ PG_FUNCTION_INFO_V1(sipp_school_out);
 PG_FUNCTION_INFO_V1(sipp_school_recv);
 PG_FUNCTION_INFO_V1(sipp_school_send);
 PG_FUNCTION_INFO_V1(sipp_school_make);
+PG_FUNCTION_INFO_V1(sipp_school_make_bigint);
 
 /* Arguments of sipp.school(), which are the fields of the text form. */
 enum
@@ -49,13 +50,17 @@ enum
 	ARG_LON,
 	ARG_CAPACITY,
 	ARG_EXCLUDES,
+	ARG_CONSENT,
 	SCHOOL_ARGS
 };
+
+/* Field of the text form that is no argument. */
+#define FIELD_SUM "deprivation_sum"
 
 static const char *const arg_name[SCHOOL_ARGS] = {
 	"id", "sector", "authority", "cluster", "role", "effect", "effect_se",
 	"context", "context_names", "deprivation", "subjects", "subjects_se",
-	"subject_names", "lat", "lon", "capacity", "excludes"
+	"subject_names", "lat", "lon", "capacity", "excludes", "consent"
 };
 
 /* Arrays as they were given; a length of -1 is an array that was not. */
@@ -127,11 +132,11 @@ fit_arrays(School *s, const Given *g, bool has_context)
 	}
 }
 
-/* The role of that name; NULL, as of sipp.pairing_role without an effect, is none. */
+/* The role of that name; NULL, as of sipp.pairing_role without an effect, is not known. */
 static SchoolRole
 find_role(const School *s, const char *name, Node *escontext)
 {
-	SchoolRole	role = ROLE_NONE;
+	SchoolRole	role = ROLE_UNKNOWN;
 
 	if (name != NULL && !school_role_find(name, &role))
 		school_error(escontext, ERRCODE_INVALID_PARAMETER_VALUE, s->id, psprintf("role is \"%s\"", name),
@@ -218,17 +223,15 @@ get_strings(FunctionCallInfo fcinfo, const School *s, int arg, int max, char ***
 	return n;
 }
 
-/*
- * sipp_school_make(id, ...): the constructor.
- */
-Datum
-sipp_school_make(PG_FUNCTION_ARGS)
+/* The constructor, of either type of id. */
+static Datum
+make_school(FunctionCallInfo fcinfo, char *id)
 {
 	School		s = {0};
 	Given		g = {0};
 	int			ncontext;
 
-	s.id = get_string(fcinfo, ARG_ID);
+	s.id = id;
 	s.sector = get_string(fcinfo, ARG_SECTOR);
 	s.authority = get_string(fcinfo, ARG_AUTHORITY);
 	s.cluster = get_string(fcinfo, ARG_CLUSTER);
@@ -251,9 +254,31 @@ sipp_school_make(PG_FUNCTION_ARGS)
 					 "Leave it out for its default, 1, or say what it is to be, as in coalesce(capacity, 0).");
 	s.capacity = PG_GETARG_INT32(ARG_CAPACITY);
 	s.nexclude = Max(0, get_strings(fcinfo, &s, ARG_EXCLUDES, SCHOOL_MAX_EXCLUDES, &s.exclude));
+	/* consent that is not known was not given */
+	s.consent = !PG_ARGISNULL(ARG_CONSENT) && PG_GETARG_BOOL(ARG_CONSENT);
 
+	s.deprivation_sum = 1;
 	(void) school_settle(&s, NULL);
 	PG_RETURN_POINTER(school_pack(&s));
+}
+
+/*
+ * sipp_school_make(id text, ...): the constructor.
+ */
+Datum
+sipp_school_make(PG_FUNCTION_ARGS)
+{
+	return make_school(fcinfo, get_string(fcinfo, ARG_ID));
+}
+
+/*
+ * sipp_school_make_bigint(id bigint, ...): the same of a number, as it is printed.
+ */
+Datum
+sipp_school_make_bigint(PG_FUNCTION_ARGS)
+{
+	return make_school(fcinfo, PG_ARGISNULL(ARG_ID) ? NULL :
+					   psprintf(INT64_FORMAT, PG_GETARG_INT64(ARG_ID)));
 }
 
 /* Every field must be known. */
@@ -275,7 +300,7 @@ check_fields(const JsonIn *in)
 		if (tok != WJB_KEY)
 			continue;
 		name = pnstrdup(v.val.string.val, v.val.string.len);
-		known = strcmp(name, "version") == 0;
+		known = strcmp(name, "version") == 0 || strcmp(name, FIELD_SUM) == 0;
 		for (int i = 0; i < SCHOOL_ARGS && !known; i++)
 			known = strcmp(name, arg_name[i]) == 0;
 		if (!known)
@@ -294,20 +319,20 @@ json_value(const JsonbValue *v)
 											  NumericGetDatum(v->val.numeric)));
 }
 
-/* A number field; NaN where absent. */
+/* A number field; the default where absent. */
 static double
-read_number(const JsonIn *in, int arg)
+read_number(const JsonIn *in, const char *field, double standard)
 {
 	double		v;
 
-	if (!json_has(in, arg_name[arg]))
-		return NAN;
-	v = json_get_float(in, arg_name[arg]);
+	if (!json_has(in, field))
+		return standard;
+	v = json_get_float(in, field);
 	if (isnan(v))
 		SIPP_BAD_INPUT(in->escontext,
 					   (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 						errmsg("invalid input for type %s", in->type),
-						errdetail("Field \"%s\" is NaN.", arg_name[arg])));
+						errdetail("Field \"%s\" is NaN.", field)));
 	return v;
 }
 
@@ -380,6 +405,19 @@ read_capacity(const JsonIn *in, const School *s)
 	return (int) v;
 }
 
+/* Consent; given where absent, as by default, and not where it is null. */
+static bool
+read_consent(const JsonIn *in)
+{
+	const char *field = arg_name[ARG_CONSENT];
+	JsonbValue *v = json_failed(in) ? NULL :
+		getKeyJsonValueFromContainer(in->object, field, (int) strlen(field), NULL);
+
+	if (v != NULL && v->type != jbvBool && v->type != jbvNull)
+		json_fail(in, field, "true or false");
+	return v == NULL || (v->type == jbvBool && v->val.boolean);
+}
+
 /*
  * sipp_school_in(cstring): text to school.  sipp.school('A') is parsed by the
  * server as a cast, so text that is no JSON object is most likely an id.
@@ -407,20 +445,22 @@ sipp_school_in(PG_FUNCTION_ARGS)
 	s.authority = json_get_string(&in, "authority");
 	s.cluster = json_get_string(&in, "cluster");
 	s.role = find_role(&s, json_get_string(&in, "role"), in.escontext);
-	s.effect = read_number(&in, ARG_EFFECT);
-	s.effect_se = read_number(&in, ARG_EFFECT_SE);
+	s.effect = read_number(&in, arg_name[ARG_EFFECT], NAN);
+	s.effect_se = read_number(&in, arg_name[ARG_EFFECT_SE], NAN);
 	ncontext = read_numbers(&in, ARG_CONTEXT, SCHOOL_MAX_CONTEXT, &s.context);
 	s.ncontext = Max(ncontext, 0);
 	g.ncontext_name = read_strings(&in, ARG_CONTEXT_NAMES, SCHOOL_MAX_CONTEXT, &g.context_name);
 	s.nband = Max(0, read_numbers(&in, ARG_DEPRIVATION, SCHOOL_MAX_BANDS, &s.deprivation));
+	s.deprivation_sum = read_number(&in, FIELD_SUM, 1);
 	g.nsubject = read_numbers(&in, ARG_SUBJECTS, SCHOOL_MAX_SUBJECTS, &g.subject);
 	g.nsubject_se = read_numbers(&in, ARG_SUBJECTS_SE, SCHOOL_MAX_SUBJECTS, &g.subject_se);
 	g.nsubject_name = read_strings(&in, ARG_SUBJECT_NAMES, SCHOOL_MAX_SUBJECTS, &g.subject_name);
 	fit_arrays(&s, &g, ncontext >= 0);
-	s.lat = read_number(&in, ARG_LAT);
-	s.lon = read_number(&in, ARG_LON);
+	s.lat = read_number(&in, arg_name[ARG_LAT], NAN);
+	s.lon = read_number(&in, arg_name[ARG_LON], NAN);
 	s.capacity = read_capacity(&in, &s);
 	s.nexclude = Max(0, read_strings(&in, ARG_EXCLUDES, SCHOOL_MAX_EXCLUDES, &s.exclude));
+	s.consent = read_consent(&in);
 
 	if (json_failed(&in) || !school_settle(&s, in.escontext))
 		PG_RETURN_NULL();
@@ -509,6 +549,11 @@ sipp_school_out(PG_FUNCTION_ARGS)
 	if (!school_names_are_default('x', s->ncontext, s->context_name))
 		write_strings(&buf, ARG_CONTEXT_NAMES, s->ncontext, s->context_name);
 	write_numbers(&buf, ARG_DEPRIVATION, s->nband, s->deprivation);
+	if (s->nband > 0 && s->deprivation_sum != 1)
+	{
+		appendStringInfoString(&buf, ",\"" FIELD_SUM "\":");
+		json_float(&buf, s->deprivation_sum);
+	}
 	write_numbers(&buf, ARG_SUBJECTS, s->nsubject, s->subject);
 	write_numbers(&buf, ARG_SUBJECTS_SE, s->nsubject, s->subject_se);
 	if (!school_names_are_default('s', s->nsubject, s->subject_name))
@@ -518,6 +563,8 @@ sipp_school_out(PG_FUNCTION_ARGS)
 	write_name(&buf, ARG_CAPACITY);
 	appendStringInfo(&buf, "%d", s->capacity);
 	write_strings(&buf, ARG_EXCLUDES, s->nexclude, s->exclude);
+	if (!s->consent)
+		appendStringInfo(&buf, ",\"%s\":false", arg_name[ARG_CONSENT]);
 	appendStringInfoChar(&buf, '}');
 	PG_RETURN_CSTRING(buf.data);
 }

@@ -6,6 +6,7 @@
 
 #include <math.h>
 
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -43,6 +44,20 @@ compare_ints(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* A school's sector, in a message. */
+static const char *
+sector_text(const School *x)
+{
+	return x->sector == NULL ? "no sector" : psprintf("sector \"%s\"", x->sector);
+}
+
+/* Are two strings, either of which may be NULL, different? */
+static bool
+strings_differ(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a != b : strcmp(a, b) != 0;
+}
+
 /* Take the schools over, in the order of their ids. */
 static void
 take_sorted(Schools *s, School **school, int n, const char *func)
@@ -65,6 +80,12 @@ take_sorted(Schools *s, School **school, int n, const char *func)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNIQUE_VIOLATION),
 					 errmsg("%s: there are two schools \"%s\"", func, keyed[i].school->id),
+					 strings_differ(s->school[i - 1].sector, keyed[i].school->sector) ?
+					 errdetail("One is of %s, the other of %s.", sector_text(&s->school[i - 1]),
+							   sector_text(keyed[i].school)) : 0,
+					 strings_differ(s->school[i - 1].sector, keyed[i].school->sector) ?
+					 errhint("A school with a row for each of its sectors needs two ids, as in "
+							 "id => id || '/' || sector; the same cluster for both keeps it from being paired with itself.") :
 					 errhint("Give each school once, with the figures of the years in question.")));
 		s->school[i] = *keyed[i].school;
 		s->key[i] = keyed[i].key;
@@ -262,6 +283,8 @@ index_exclusions(Schools *s)
 				at[i + 1]++;
 				at[j + 1]++;
 			}
+			else
+				s->strangers++;
 		}
 	}
 	for (int i = 0; i < s->n; i++)
@@ -367,44 +390,153 @@ schools_excluded(const Schools *s, int i, int j)
 	return false;
 }
 
-const char *
-school_missing_context(const Schools *s, int i)
+/* Is a band of the profile not known? */
+static bool
+lacks_band(const School *x)
 {
-	const School *x = &s->school[i];
-
-	if (x->ncontext == 0 && (s->ncontext > 0 || s->nband == 0))
-		return "no context";
-	for (int v = 0; v < x->ncontext; v++)
-		if (isnan(x->context[v]))
-			return psprintf("context: %s is NULL", x->context_name[v]);
-	if (x->nband == 0 && s->nband > 0)
-		return "no deprivation profile";
-	return NULL;
+	for (int b = 0; b < x->nband; b++)
+		if (isnan(x->deprivation[b]))
+			return true;
+	return false;
 }
 
-const char *
-school_ineligible(const Schools *s, int i)
+/* How many of the context's numbers are known. */
+static int
+known_values(const School *x)
+{
+	int			known = 0;
+
+	for (int v = 0; v < x->ncontext; v++)
+		known += !isnan(x->context[v]);
+	return known;
+}
+
+uint32
+school_lacks_context(const Schools *s, int i)
 {
 	const School *x = &s->school[i];
+	uint32		lacks = 0;
+
+	if (x->ncontext == 0 && (s->ncontext > 0 || s->nband == 0))
+		lacks |= 1 << LACK_CONTEXT;
+	if (x->ncontext > 0 && known_values(x) == 0)
+		lacks |= 1 << LACK_VALUES;
+	if (x->nband == 0 && s->nband > 0)
+		lacks |= 1 << LACK_PROFILE;
+	if (lacks_band(x))
+		lacks |= 1 << LACK_BAND;
+	return lacks;
+}
+
+uint32
+school_lacks(const Schools *s, int i)
+{
+	const School *x = &s->school[i];
+	uint32		lacks = school_lacks_context(s, i);
 
 	if (x->role == ROLE_NONE)
-		return "no consent (role none)";
+		lacks |= 1 << LACK_PART;
+	else if (x->role == ROLE_UNKNOWN)
+		lacks |= 1 << LACK_ROLE;
+	else if (!x->consent)
+		lacks |= 1 << LACK_CONSENT;
 	if (isnan(x->effect))
-		return "no effect";
-	if (isnan(x->effect_se))
-		return "no standard error of the effect";
-	return school_missing_context(s, i);
+		lacks |= 1 << LACK_EFFECT;
+	else if (isnan(x->effect_se))
+		lacks |= 1 << LACK_EFFECT_SE;
+	return lacks;
 }
 
 bool
-school_has_context(const Schools *s, int i)
+school_is_complete(const Schools *s, int i)
 {
 	const School *x = &s->school[i];
 
-	if (x->ncontext == 0 && (s->ncontext > 0 || s->nband == 0))
-		return false;
-	for (int v = 0; v < x->ncontext; v++)
-		if (isnan(x->context[v]))
-			return false;
-	return x->nband > 0 || s->nband == 0;
+	return school_lacks_context(s, i) == 0 && known_values(x) == x->ncontext;
+}
+
+/* The bands that are not known: "deprivation[2] is NULL", of more than one the first. */
+static char *
+bands_text(const School *x)
+{
+	int			first = -1;
+	int			n = 0;
+
+	for (int b = 0; b < x->nband; b++)
+		if (isnan(x->deprivation[b]))
+		{
+			if (n++ == 0)
+				first = b;
+		}
+	return n == 1 ? psprintf("deprivation[%d] is NULL", first + 1) :
+		psprintf("deprivation[%d] and %d more are NULL", first + 1, n - 1);
+}
+
+char *
+school_lacks_text(const Schools *s, int i, uint32 lacks)
+{
+	static const char *const text[SCHOOL_LACKS] = {
+		"takes no part (role none)", "role not known", "no consent", "no effect",
+		"no standard error of the effect", "no context", "context: every value is NULL",
+		"no deprivation profile", NULL, "no sector", NULL, "no authority",
+		"no coordinates, which max_km needs", "capacity is 0"
+	};
+	StringInfoData out;
+
+	if (lacks == 0)
+		return NULL;
+	initStringInfo(&out);
+	for (int k = 0; k < SCHOOL_LACKS; k++)
+		if (lacks & 1u << k)
+			appendStringInfo(&out, "%s%s", out.len > 0 ? "; " : "",
+							 k == LACK_BAND ? bands_text(&s->school[i]) :
+							 k == LACK_CLASS ? psprintf("sector \"%s\" is not in the composition",
+														s->school[i].sector) : text[k]);
+	return out.data;
+}
+
+char *
+schools_out_text(const int64 *count, int64 out, int64 n)
+{
+	static const char *const many[SCHOOL_LACKS] = {
+		"have the role none", "have no known role", "have no consent", "have no effect",
+		"have no standard error of the effect", "have no context", "have a context of NULLs only",
+		"have no deprivation profile", "have a NULL band of deprivation", "have no sector",
+		"have a sector that is not in the composition", "have no authority",
+		"have no coordinates, which max_km needs", "are leads with capacity 0"
+	};
+	static const char *const one[SCHOOL_LACKS] = {
+		"has the role none", "has no known role", "has no consent", "has no effect",
+		"has no standard error of the effect", "has no context", "has a context of NULLs only",
+		"has no deprivation profile", "has a NULL band of deprivation", "has no sector",
+		"has a sector that is not in the composition", "has no authority",
+		"has no coordinates, which max_km needs", "is a lead with capacity 0"
+	};
+	bool		said[SCHOOL_LACKS] = {false};
+	StringInfoData text;
+
+	if (n == 0)
+		return pstrdup("no school takes part: there are none");
+	if (out == 0)
+		return NULL;
+	initStringInfo(&text);
+	if (out == n)
+		appendStringInfoString(&text, "no school takes part");
+	else
+		appendStringInfo(&text, INT64_FORMAT " of " INT64_FORMAT " %s", out, n,
+						 out == 1 ? "schools takes no part" : "schools take no part");
+	for (const char *separator = ": ";; separator = ", ")
+	{
+		int			next = -1;
+
+		for (int k = 0; k < SCHOOL_LACKS; k++)
+			if (!said[k] && count[k] > 0 && (next < 0 || count[k] > count[next]))
+				next = k;
+		if (next < 0)
+			break;
+		said[next] = true;
+		appendStringInfo(&text, "%s" INT64_FORMAT " %s", separator, count[next],
+						 count[next] == 1 ? one[next] : many[next]);
+	}
+	return text.data;
 }

@@ -284,6 +284,7 @@ scorer_pair(const Scorer *sc, int partner, int lead, PairScore *out)
 			out->broken |= 1 << RULE_P_BETTER;
 	}
 
+	out->partial = !isnan(out->distance) && points_are_partial(sc->points, partner, lead);
 	if (!isnan(out->distance) && !isnan(tenth))
 		set_part(out, PART_SIMILARITY, scale_similarity(out->distance, tenth), w[PART_SIMILARITY],
 				 similarity_loss(out->distance, tenth));

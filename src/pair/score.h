@@ -19,7 +19,8 @@
  *
  * P(lead better) = Phi(m/s).  s = 0: the limits.
  *
- * S and B are never missing: where they are not known (no yardsticks), no pair.
+ * S and B are never missing: where they are not known (no yardsticks), no pair.  S is over
+ * the circumstances that both schools have: see scale.h.
  * Nor is there one where no part that has a weight is known: its cost would be 0,
  * the best there is, of nothing.
  */
@@ -33,6 +34,7 @@
 #define SCORE_LOSS_CAP 20.0
 #define SCORE_UNITS 1e5			/* integer cost units of the solver: round(SCORE_UNITS * cost) */
 #define SCORE_TEACH 0.8			/* P(partner better) from which it can teach */
+#define SCORE_MIN_SIMILARITY 0.2	/* default floor */
 #define EARTH_RADIUS_KM 6371.0088
 
 typedef enum ScorePart
@@ -91,6 +93,7 @@ typedef struct PairScore
 	double		loss[SCORE_PARTS];	/* weighted; NaN: missing */
 	double		authority_loss;
 	uint32		capped;			/* mask of 1 << ScorePart */
+	bool		partial;		/* S does without circumstances that one of the two lacks */
 	double		cost;			/* sum of the losses; NaN if a part that is needed is not known,
 								 * or none that has a weight */
 	double		score;			/* exp(-sum of the parts' losses) */
@@ -150,7 +153,13 @@ extern const char *pair_rule_reason(const Schools *s, int partner, int lead, Pai
 									const PairScore *p);
 extern const char *score_part_name(ScorePart part); /* "similarity", "gap", ... */
 
-/* What is missing or capped, as "travel missing"; returns how many, at most SCORE_PARTS. */
-extern int	pair_score_flags(const PairScore *p, const char **flag);
+#define SCORE_FLAGS (SCORE_PARTS + 1)
+
+/*
+ * What is missing or capped, as "travel missing", and what similarity does without, as
+ * "similarity without fsm, asn"; returns how many, at most SCORE_FLAGS.
+ */
+extern int	pair_score_flags(const Schools *s, int partner, int lead, const PairScore *p,
+							 const char **flag);
 
 #endif							/* SIPP_SCORE_H */

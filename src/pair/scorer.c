@@ -44,7 +44,7 @@ make_site(Scorer *sc, int i)
 	bool		different = sc->o.authority == AUTHORITY_DIFFERENT;
 	bool		fit;
 
-	more->eligible = school_ineligible(s, i) == NULL;
+	more->eligible = school_lacks(s, i) == 0;
 	site->sector = sc->o.pooled ? 0 : s->sector[i];
 	site->cluster = s->cluster[i] >= 0 ? s->cluster[i] : -1 - i;
 	site->authority = different && s->authority[i] >= 0 ? s->authority[i] : -1 - i;

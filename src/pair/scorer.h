@@ -64,6 +64,8 @@ typedef struct Sheet
 	int			nvar;			/* variables looked at */
 	double	   *column;			/* [nvar + 1][n] values, positions */
 	double	   *least;			/* [n] */
+	int			npartial;		/* leads that lack some circumstances: no bound is known */
+	int		   *partial;		/* [npartial] their slots */
 	int			partner;		/* whose it is, or will be once it was asked for */
 	int			asked;			/* so many leads */
 	int			worth;			/* from so many on */

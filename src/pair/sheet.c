@@ -39,6 +39,8 @@ scorer_make_sheet(Scorer *sc)
 	t->n = (nlead + SHEET_BLOCK - 1) / SHEET_BLOCK * SHEET_BLOCK;
 	t->worth = 64 + nlead / 32;
 	t->least = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(double) * Max(t->n, 1));
+	t->npartial = 0;
+	t->partial = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int) * Max(nlead, 1));
 	t->column = MemoryContextAllocExtended(CurrentMemoryContext,
 										   sizeof(double) * Max((size_t) t->n * (t->nvar + 1), 1),
 										   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
@@ -51,6 +53,8 @@ scorer_make_sheet(Scorer *sc)
 		for (int v = 0; v < t->nvar; v++)
 			at[(size_t) v * t->n] = p->value[(size_t) i * p->nvar + v];
 		at[(size_t) t->nvar * t->n] = p->position[i];
+		if (points_are_partial(p, i, i))
+			t->partial[t->npartial++] = sc->site[i].slot;
 	}
 }
 
@@ -76,7 +80,7 @@ add_position(double *restrict least, const double *restrict position, double x, 
 
 /*
  * Leads of other yardsticks, or none, have no distance; what is written for them
- * does not matter.
+ * does not matter.  Where one of the two lacks a variable, nothing is known at once.
  */
 void
 scorer_fill_sheet(const Scorer *sc, int partner)
@@ -86,7 +90,7 @@ scorer_fill_sheet(const Scorer *sc, int partner)
 	int			u = p->unit[partner];
 
 	memset(t->least, 0, sizeof(double) * t->n);
-	if (u < 0)
+	if (u < 0 || (p->lacks && points_are_partial(p, partner, partner)))
 		return;
 	for (int first = 0; first < t->n; first += SHEET_BLOCK)
 	{
@@ -98,4 +102,6 @@ scorer_fill_sheet(const Scorer *sc, int partner)
 			add_position(t->least + first, t->column + (size_t) t->nvar * t->n + first,
 						 p->position[partner], p->profile_factor[partner]);
 	}
+	for (int k = 0; k < t->npartial; k++)
+		t->least[t->partial[k]] = 0;
 }

@@ -46,7 +46,8 @@ typedef struct Similar
 	bool		pooled;
 	const int  *authority;		/* NULL: any */
 	int			k;
-	PointTree **tree;			/* by unit */
+	PointTree **tree;			/* those of unit u from tree_start[u] on, one for all that lack the same */
+	int		   *tree_start;
 	int		   *size;			/* schools of each unit */
 	Neighbour  *last;			/* [n] the last neighbour of each school */
 	int		   *count;			/* [n] how many it has */
@@ -94,6 +95,26 @@ k_arg(FunctionCallInfo fcinfo)
 	return k;
 }
 
+/* Tell of sectors whose likeness rests on few schools, where no scale does. */
+static void
+report_few(const Similar *x)
+{
+	StringInfoData text;
+	int			few = 0;
+	int		   *start;
+	char	   *notice;
+
+	initStringInfo(&text);
+	pfree(points_by_unit(x->points, &start));
+	for (int u = 0; u < x->points->nunit && x->schools->n > 0; u++)
+		scale_add_few(&text, &few, x->pooled ? NULL : x->schools->sector_name[u],
+					  start[u + 1] - start[u]);
+	notice = scale_few_notice(&text, few);
+	if (notice)
+		ereport(NOTICE, (errmsg("%s: %s", FUNC, notice)));
+	pfree(start);
+}
+
 /* The schools as points under the metric, and their variables' names. */
 static void
 place_schools(Similar *x, Metric metric, Jsonb *weights)
@@ -106,8 +127,7 @@ place_schools(Similar *x, Metric metric, Jsonb *weights)
 	{
 		Scale	   *scale = scale_make(s, weights, x->pooled, FUNC);
 
-		if (scale->notice)
-			ereport(NOTICE, (errmsg("%s: %s", FUNC, scale->notice)));
+		scale_report(scale, FUNC);
 		x->points = points_make(s, scale);
 		nname = scale->nvar + (scale->has_profile ? 1 : 0);
 		name = palloc(sizeof(char *) * Max(nname, 1));
@@ -129,6 +149,7 @@ place_schools(Similar *x, Metric metric, Jsonb *weights)
 		x->points = metric_points(s, x->pooled, metric == METRIC_RANK_MAHALANOBIS, &name,
 								  &aliased);
 		nname = x->points->nvar;
+		report_few(x);
 		if (aliased)
 			ereport(NOTICE,
 					(errmsg("%s: variables that are constant or follow from those before them do not count: %s",
@@ -147,22 +168,56 @@ place_schools(Similar *x, Metric metric, Jsonb *weights)
 	}
 }
 
-/* One search tree for each unit. */
+/* Which of two schools comes first by what they lack; 0: they lack the same. */
+static int
+compare_lacking(const Points *p, int i, int j)
+{
+	return p->lacks == NULL ? 0 : memcmp(p->lacks[i], p->lacks[j], sizeof(*p->lacks));
+}
+
+/* qsort_arg's comparison: by what schools lack, then by index. */
+static int
+compare_by_lacking(const void *a, const void *b, void *arg)
+{
+	int			i = *(const int *) a;
+	int			j = *(const int *) b;
+	int			c = compare_lacking(arg, i, j);
+
+	return c != 0 ? c : i < j ? -1 : i > j;
+}
+
+/*
+ * Search trees of each unit: one for all schools that lack the same, so that one set of
+ * factors serves a whole search.  In the worst case, where no two lack the same, each school
+ * looks at every other.
+ */
 static void
 plant_trees(Similar *x)
 {
-	const Points *p = x->points;
+	Points	   *p = x->points;
 	int		   *start;
 	int		   *list = points_by_unit(p, &start);
+	int			ntree = 0;
 
-	x->tree = palloc0(sizeof(PointTree *) * Max(p->nunit, 1));
-	x->size = palloc0(sizeof(int) * Max(p->nunit, 1));
+	x->tree = palloc(sizeof(PointTree *) * Max(p->n, 1));
+	x->tree_start = palloc(sizeof(int) * (p->nunit + 1));
+	x->size = palloc(sizeof(int) * Max(p->nunit, 1));
 	for (int u = 0; u < p->nunit; u++)
 	{
-		x->size[u] = start[u + 1] - start[u];
-		if (x->size[u] > 1)
-			x->tree[u] = points_tree(p, list + start[u], x->size[u], x->authority);
+		int		   *own = list + start[u];
+		int			n = x->size[u] = start[u + 1] - start[u];
+
+		x->tree_start[u] = ntree;
+		qsort_arg(own, n, sizeof(int), compare_by_lacking, p);
+		for (int first = 0, end; n > 1 && first < n; first = end)
+		{
+			CHECK_FOR_INTERRUPTS();
+			for (end = first + 1; end < n && compare_lacking(p, own[first], own[end]) == 0; end++)
+				;
+			x->tree[ntree++] = points_tree(p, own + first, end - first, x->authority);
+		}
 	}
+	x->tree_start[p->nunit] = ntree;
 	pfree(list);
 	pfree(start);
 }
@@ -180,28 +235,51 @@ find_neighbours(const Similar *x, int i, Neighbour *out)
 {
 	int			u = x->points->unit[i];
 
-	if (!is_candidate(x, i) || x->tree[u] == NULL)
+	if (!is_candidate(x, i) || x->size[u] < 2)
 		return 0;
-	return points_nearest(x->tree[u], i, Min(x->k, x->size[u] - 1), out);
+	return points_nearest(x->tree + x->tree_start[u], x->tree_start[u + 1] - x->tree_start[u], i,
+						  Min(x->k, x->size[u] - 1), out);
+}
+
+/* The circumstances that one of two schools, or the one, lacks, by name. */
+static char *
+lacking_names(const Similar *x, int i, int j)
+{
+	const School *a = &x->schools->school[i];
+	const School *b = &x->schools->school[j];
+	StringInfoData out;
+
+	initStringInfo(&out);
+	for (int v = 0; v < Min(a->ncontext, b->ncontext); v++)
+		if (isnan(a->context[v]) || isnan(b->context[v]))
+			appendStringInfo(&out, "%s%s", out.len > 0 ? ", " : "", x->schools->context_name[v]);
+	return out.data;
 }
 
 /* Why a school has no neighbours. */
 static const char *
 lonely_reason(const Similar *x, int i)
 {
-	const char *missing = school_missing_context(x->schools, i);
+	const Schools *s = x->schools;
+	uint32		lacks = school_lacks_context(s, i);
+	const char *rest = x->authority ? " in another authority" : "";
 
-	if (missing)
-		return missing;
-	if (x->points->unit[i] < 0)
-		return "no sector";
+	if (!x->pooled && s->sector[i] < 0)
+		lacks |= 1 << LACK_SECTOR;
 	if (x->authority && x->authority[i] < 0)
-		return "no authority";
-	if (x->authority)
-		return x->pooled ? "no other school with complete context in another authority" :
-			"no other school of its sector with complete context in another authority";
-	return x->pooled ? "no other school with complete context" :
-		"no other school of its sector with complete context";
+		lacks |= 1 << LACK_AUTHORITY;
+	if (lacks != 0)
+		return school_lacks_text(s, i, lacks);
+	if (x->points->unit[i] < 0)
+	{
+		char	   *names = lacking_names(x, i, i);
+
+		return psprintf("context: %s %s NULL; %s", names, strchr(names, ',') ? "are" : "is", x->points->mix ?
+						"metric => 'weighted' compares what both schools have" :
+						"nothing that it has can be measured by schools with complete context");
+	}
+	return psprintf(x->points->lacks ? "no other school%s that it can be compared with%s" :
+					"no other school%s with complete context%s", x->pooled ? "" : " of its sector", rest);
 }
 
 /* Each variable's share of a squared distance; no shares where it is zero. */
@@ -220,7 +298,11 @@ put_shares(const Similar *x, int i, int j, Datum *values, bool *nulls, int colum
 	initStringInfo(&text);
 	for (int v = 0; v < n; v++)
 	{
-		appendStringInfo(&text, "%s%s:", v > 0 ? "," : "{", x->name[v]);
+		/* what one of the two lacks was not compared */
+		if (v < p->nvar && p->mix == NULL &&
+			(isnan(x->schools->school[i].context[v]) || isnan(x->schools->school[j].context[v])))
+			continue;
+		appendStringInfo(&text, "%s%s:", text.len > 0 ? "," : "{", x->name[v]);
 		json_float(&text, part[v] / d2);
 	}
 	appendStringInfoChar(&text, '}');
@@ -248,6 +330,8 @@ put_neighbour(const Similar *x, ReturnSetInfo *rsinfo, int i, int rank, const Ne
 	values[6] = BoolGetDatum(x->count[j] < x->k || at->distance < last->distance ||
 							 (at->distance == last->distance && i <= last->school));
 	nulls[7] = true;
+	if (points_are_partial(x->points, i, j))
+		put_text(values, nulls, 7, psprintf("compared without %s", lacking_names(x, i, j)));
 	put_row(rsinfo, NEIGHBOUR_COLUMNS, values, nulls);
 }
 

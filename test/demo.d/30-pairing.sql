@@ -6,7 +6,8 @@ SET client_min_messages = warning;
 \echo 'Every school as pairing sees it.  Its effect over five years and the conditional'
 \echo 'standard error come from the national model (first page); the trend is the slope of'
 \echo 'its five yearly raw effects, whose error counts pupils and what differs between the'
-\echo 'years of one school.  The role follows from this evidence, and from consent:'
+\echo 'years of one school.  The role is what this evidence makes of a school; whether it'
+\echo 'takes part in that role is its own choice:'
 CREATE TABLE yearly AS
 SELECT c.school_id, c.year, e.raw_effect, s.pupil_variance / e.pupils AS sampling
 FROM (SELECT school_id, year, sipp.cohort(tariff, simd_decile::text, sex, asn, prior, year::text) AS cohort
@@ -30,27 +31,26 @@ FROM effect e, national m, LATERAL sipp.fit_summary(m.model) s,
 			  WHERE school_id = e.school_id GROUP BY l.trend, l.sxx) t;
 
 CREATE TABLE candidate AS
-SELECT s.*, e.effect, e.conditional_se, e.attainment_pct, e.intake_pct, r.evidence,
-	   CASE WHEN consents THEN r.evidence ELSE 'none' END AS role
+SELECT s.*, e.effect, e.conditional_se, e.attainment_pct, e.intake_pct, r.role
 FROM school s JOIN evidence e USING (school_id),
-	 LATERAL (SELECT sipp.pairing_role(effect, conditional_se, attainment_pct, intake_pct, trend, trend_se, school_sd) AS evidence) r;
+	 LATERAL (SELECT sipp.pairing_role(effect, conditional_se, attainment_pct, intake_pct, trend, trend_se, school_sd) AS role) r;
 
-SELECT evidence, count(*) AS schools, count(*) FILTER (WHERE consents) AS consent, round(avg(effect)) AS mean_effect,
+SELECT role, count(*) AS schools, count(*) FILTER (WHERE consents) AS consent, round(avg(effect)) AS mean_effect,
 	   round(avg(100 * attainment_pct)) AS attainment_pct, round(avg(100 * intake_pct)) AS intake_pct,
-	   round(avg(pct_fsm)::numeric, 1) AS pct_fsm, sum(support_capacity) FILTER (WHERE consents AND evidence = 'lead') AS places
-FROM candidate GROUP BY evidence ORDER BY mean_effect DESC;
+	   round(avg(pct_fsm)::numeric, 1) AS pct_fsm, sum(support_capacity) FILTER (WHERE consents AND role = 'lead') AS places
+FROM candidate GROUP BY role ORDER BY mean_effect DESC;
 
 \echo 'The national plan: a lead in another authority for every partner and coasting'
 \echo 'school, within 150 km, alike in deprivation profile and size (free meals and support'
 \echo 'needs would only say once more what the profile says):'
 CREATE TABLE nation AS
-SELECT ARRAY(SELECT sipp.school(id => name, sector => sector, authority => authority, role => role, effect => effect,
+SELECT ARRAY(SELECT sipp.school(id => name, sector => sector, authority => authority, role => role, consent => consents, effect => effect,
 								effect_se => conditional_se, context => ARRAY[ln(roll)],
 								context_names => '{size}', deprivation => simd_decile_shares, lat => lat, lon => lon,
 								capacity => support_capacity)
 			 FROM candidate) AS schools;
 CREATE TABLE pairing AS
-SELECT sipp.pairing_plan(schools, max_km => 150, min_similarity => 0.05) AS plan FROM nation;
+SELECT sipp.pairing_plan(schools, max_km => 150) AS plan FROM nation;
 
 SELECT s.partners, s.leads, s.capacity, s.paired, s.unpaired, s.ineligible, round(s.total_cost::numeric, 2) AS total_cost,
 	   round(s.mean_score::numeric, 3) AS mean_score, s.certified, s.blocking_pairs, s.pairs_priced,
@@ -96,33 +96,34 @@ FROM pairing, LATERAL sipp.plan_summary(plan) s, LATERAL jsonb_array_elements(s.
 SELECT w->>'partner' AS partner, w->>'lead' AS lead, round((w->>'score')::numeric, 3) AS score, w->>'weakest' AS weakest
 FROM pairing, LATERAL sipp.plan_summary(plan) s, LATERAL jsonb_array_elements(s.worst) w;
 
-\echo 'Why schools have no lead, or can take no part (those without consent, and those of'
-\echo 'whom the evidence says neither, have the role none):'
-SELECT CASE WHEN x.role IN ('partner', 'coasting', 'either') THEN 'waits for a lead' ELSE 'takes no part' END AS school,
-	   regexp_replace(x.reason, ' \(.*', '') AS reason, count(*) AS schools
-FROM pairing, LATERAL sipp.pairs(plan) x WHERE x.lead IS NULL GROUP BY 1, 2 ORDER BY 1, 3 DESC;
+\echo 'Why schools wait for a lead, or take no part: the evidence gives them no role (role'
+\echo 'none), or it gives them one to which they have not consented:'
+SELECT CASE WHEN x.place IS NULL THEN 'takes no part' ELSE 'waits for a lead' END AS school,
+	   regexp_replace(x.reason, ' \((nearest|best).*', '') AS reason, count(*) AS schools
+FROM pairing, LATERAL sipp.pairs(plan) x WHERE x.reason IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2;
 
 \echo 'Some that wait, and what would change that:'
 CREATE TEMP TABLE waiting AS
 SELECT x.partner, x.reason, x.relaxation FROM pairing, LATERAL sipp.pairs(plan) x
-WHERE x.lead IS NULL AND x.role IN ('partner', 'coasting', 'either') AND x.relaxation IS NOT NULL;
+WHERE x.lead IS NULL AND x.relaxation IS NOT NULL;
 SELECT * FROM waiting ORDER BY relaxation LIMIT 5;
 
 \echo 'Tried: the last plan once more under the relaxation of the first of them:'
 SELECT partner, relaxation,
 	   coalesce(substring(relaxation from 'max_km >= ([0-9.]+)'), '150') AS km,
-	   coalesce(substring(relaxation from 'min_similarity <= ([0-9.]+)'), '0.05') AS similarity,
+	   coalesce(substring(relaxation from 'min_similarity <= ([0-9.]+)'), '0.2') AS similarity,
 	   coalesce(substring(relaxation from 'min_p_better <= ([0-9.]+)'), '0.8') AS p,
-	   coalesce(substring(relaxation from 'one more place at (.+)'), '') AS at
+	   coalesce(substring(relaxation from 'one more place at (.+)'), '') AS at,
+	   coalesce(substring(relaxation from 'authority => ''(.+)'''), 'different') AS authority
 FROM waiting ORDER BY relaxation LIMIT 1 \gset first_
 SELECT x.partner, x.lead, round(x.score::numeric, 2) AS score, round(x.p_better::numeric, 2) AS p_better, round(x.km) AS km
 FROM (SELECT sipp.pairing_plan(
-				 ARRAY(SELECT sipp.school(id => name, sector => sector, authority => authority, role => role, effect => effect,
+				 ARRAY(SELECT sipp.school(id => name, sector => sector, authority => authority, role => role, consent => consents, effect => effect,
 										  effect_se => conditional_se, context => ARRAY[ln(roll)],
 										  context_names => '{size}', deprivation => simd_decile_shares, lat => lat, lon => lon,
 										  capacity => support_capacity + (name = :'first_at')::int)
 					   FROM candidate),
-				 max_km => :first_km, min_similarity => :first_similarity, min_p_better => :first_p) AS plan) p, LATERAL sipp.pairs(plan) x
+				 authority => :'first_authority', max_km => :first_km, min_similarity => :first_similarity, min_p_better => :first_p) AS plan) p, LATERAL sipp.pairs(plan) x
 WHERE x.partner = :'first_partner';
 
 \echo 'The certificate.  Nobody needs to trust the solver: for every allowed pair the prices'
@@ -132,11 +133,11 @@ WHERE x.partner = :'first_partner';
 CREATE TEMP TABLE allowed AS
 SELECT p.name AS partner, l.name AS lead, round(100000 * s.cost) AS units
 FROM nation, LATERAL sipp.context_scale(schools) scale,
-	 LATERAL (SELECT c.name, n AS school, c.role FROM unnest(schools) n, LATERAL (SELECT n::jsonb->>'id' AS name, n::jsonb->>'role' AS role) c
+	 LATERAL (SELECT c.name, n AS school FROM unnest(schools) n, LATERAL (SELECT n::jsonb->>'id' AS name, n::jsonb->>'role' AS role) c
 			  WHERE c.role IN ('partner', 'coasting', 'either')) p,
 	 LATERAL (SELECT c.name, n AS school FROM unnest(schools) n, LATERAL (SELECT n::jsonb->>'id' AS name, n::jsonb->>'role' AS role) c
 			  WHERE c.role IN ('lead', 'either')) l,
-	 LATERAL sipp.pairing_score(p.school, l.school, scale, max_km => 150, min_similarity => 0.05) s
+	 LATERAL sipp.pairing_score(p.school, l.school, scale, max_km => 150) s
 WHERE s.eligible;
 
 CREATE TEMP TABLE price AS
@@ -156,7 +157,7 @@ FROM pairing, LATERAL sipp.plan_summary(plan) s, (VALUES ('as solved'), ('corrup
 \echo 'Partnerships of three, each with one lead and at least two authorities, and how far'
 \echo 'from the best possible they can be:'
 CREATE TEMP TABLE trio AS
-SELECT g.* FROM nation, LATERAL sipp.group_schools(schools, size => 3, max_km => 150, min_similarity => 0.05) g;
+SELECT g.* FROM nation, LATERAL sipp.group_schools(schools, size => 3, max_km => 150) g;
 SELECT count(DISTINCT group_no) AS groups, count(*) FILTER (WHERE group_no IS NOT NULL) AS schools, round(max(within_pct)::numeric, 1) AS within_pct
 FROM trio;
 SELECT group_no, max(school) FILTER (WHERE member_role = 'lead') AS lead,

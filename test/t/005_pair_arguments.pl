@@ -25,7 +25,7 @@ $node->safe_psql('postgres', q{
 	CREATE FUNCTION nation(n int) RETURNS sipp.school[] LANGUAGE sql AS $$
 		SELECT ARRAY(SELECT sipp.school(id => 's' || i, sector => (ARRAY['x', 'y'])[1 + i % 7 / 5], authority => 'a' || i % 3, cluster => CASE WHEN i % 5 = 0 THEN 'c' END,
 			role => (ARRAY['partner', 'lead', 'coasting', 'either', 'lead'])[1 + i % 5], effect => sin(i), effect_se => 0.1 * (i % 3),
-			context => ARRAY[cos(i), i % 4], context_names => ARRAY['a', 'b'], deprivation => ARRAY[0.25, i % 4 / 8.0, 0.75 - i % 4 / 8.0],
+			context => ARRAY[cos(i), CASE WHEN i % 6 > 0 THEN i % 4 END], context_names => ARRAY['a', 'b'], deprivation => ARRAY[0.25, i % 4 / 8.0, 0.75 - i % 4 / 8.0], consent => i % 11 > 0,
 			subjects => ARRAY[cos(i), -sin(i)], subjects_se => ARRAY[0.1, 0], lat => 50 + sin(i), lon => cos(i), capacity => 1 + i % 2) FROM generate_series(1, n) i)
 	$$;
 	CREATE TABLE sound AS
@@ -92,6 +92,8 @@ $node->safe_psql('postgres', q{
 my $sound = '(SELECT s FROM sound)';
 my %absurd = (
 	'double precision' => [ 'NULL', map { "'$_'" } qw(NaN Infinity -Infinity 0 -0 -1 1 0.5 2 1e308 -1e308 5e-324 1e50 1.0000000000000002 2147483648 -90.1 181) ],
+	'boolean' => [ 'NULL', 'true', 'false' ],
+	'bigint' => [ 'NULL', "'-9223372036854775808'", -1, 0, 1, "'9223372036854775807'" ],
 	'integer' => [ 'NULL', -2147483648, -1, 0, 1, 2, 3, 100, 101, 10001, 2147483647 ],
 	'text' => [ 'NULL', "''", "'x'", "' '", "'%s%n%d'", "E'\\n\\t\\x01'", "repeat('é', 255)", "repeat('é', 256)", "repeat('x', 3000000)", "'any'", "'same'", "'different'", "'lead'", "'deprivation'" ],
 	'double precision[]' => [ 'NULL', (map { "'$_'" } '{}', '{NULL}', '{NULL,NULL}', '{NaN}', '{Infinity}', '{1,-Infinity}', '{1e308,-1e308}', '{1e50,-1e50}', '{5e-324,0}', '{0,0,1}', '{1}', '{1,2}',
@@ -128,7 +130,7 @@ my %absurd = (
 # stands for several things.
 my %base = (
 	schools => $sound, partner => '(SELECT s[5] FROM sound)', lead => '(SELECT s[1] FROM sound)', scale => '(SELECT scale FROM sound)', plan => '(SELECT plan FROM sound)',
-	id => "'x'", effect => 0.5, effect_se => 0.1, attainment_pct => 0.6, intake_pct => 0.7, trend => -0.1, trend_se => 0.01, school_sd => 0.3, p_min => 0.8, margin => 0.25,
+	id => "'1'", effect => 0.5, effect_se => 0.1, attainment_pct => 0.6, intake_pct => 0.7, trend => -0.1, trend_se => 0.01, school_sd => 0.3, p_min => 0.8, margin => 0.25,
 	'school.sector' => "'x'", 'school.authority' => "'y'", role => "'lead'", context => "'{1,2}'", context_names => "'{a,b}'", deprivation => "'{0.5,0.5}'", subjects => "'{1}'", subjects_se => "'{1}'",
 	subject_names => "'{m}'", lat => 1, lon => 1, excludes => "'{a}'",
 	'school_in.' => q{'{"version":1,"id":"x"}'}, 'plan_in.' => q{'{"sipp":"plan","version":1}'},
@@ -145,7 +147,7 @@ my @functions = map { my ($name, $kind, $args) = split /\t/; [ $name, $kind, map
 	ORDER BY 1, pronargs});
 is(join(' ', map { $_->[0] } @functions),
 	'assign assign assign_accum assign_accum assign_combine assign_deserialize assign_final assign_serialize certificate context_scale group_schools '
-	  . 'pairing_plan pairing_role pairing_score pairs plan_in plan_out plan_recv plan_send plan_summary school school_in school_out school_recv school_send similar_schools',
+	  . 'pairing_plan pairing_role pairing_score pairs plan_in plan_out plan_recv plan_send plan_summary school school school_in school_out school_recv school_send similar_schools',
 	'the functions of the room');
 
 # A call with some arguments, by position, absurd.

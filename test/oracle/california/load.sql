@@ -7,12 +7,12 @@
  * model for each sector (E, M, H).
  *
  * Schools that lack a circumstance are not in that model.  Those without mobility
- * have no effect at all; the others one by meals and ell alone, so that it is the
- * context that keeps them out.
+ * have no effect at all; the others one by meals and ell alone, and are compared on
+ * what they have.
  *
  * Roles are those of sipp.pairing_role, the trend being the API's change against
  * the sector's mean.  Whom that gives no role agrees to either if an even
- * number of its pupils was tested, otherwise it does not consent.
+ * number of its pupils was tested, otherwise it takes no part.
  */
 CREATE SCHEMA california;
 SET search_path = california;
@@ -75,7 +75,8 @@ CREATE TABLE plan (
 	weights jsonb, plan sipp.plan
 );
 INSERT INTO plan (name, mode, authority, supports, min_p_better, min_similarity, unpaired_cost, weights) VALUES
-	('default', 'optimal', 'different', 1, .8, 0, NULL, NULL),
+	('default', 'optimal', 'different', 1, .8, .2, NULL, NULL),
+	('no floor of similarity', 'optimal', 'different', 1, .8, 0, NULL, NULL),
 	('two supports', 'optimal', 'different', 2, .8, 0, NULL, NULL),
 	('prefer', 'optimal', 'prefer', 1, .8, 0, NULL, NULL),
 	('any authority', 'optimal', 'any', 1, .95, 0, NULL, '{"gap": 1}'),

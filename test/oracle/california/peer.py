@@ -47,6 +47,7 @@ class Sector:
         self.name = name
         self.x = np.array([[number(s[v]) for v in VARIABLES] for s in schools])
         self.complete = ~np.isnan(self.x).any(axis=1)
+        self.placed = ~np.isnan(self.x).all(axis=1)
         self.effect = np.array([number(s["effect"]) for s in schools])
         self.se = np.array([number(s["se"]) for s in schools])
         known = ~np.isnan(self.effect) & ~np.isnan(self.se)
@@ -58,7 +59,7 @@ class Sector:
         self.z = self.x / spread * math.sqrt(1 / len(VARIABLES))
         self.tenth = np.median([np.partition(self.distances(self.z[i], self.z[self.complete]), 10)[10]
                                 for i in np.flatnonzero(self.complete)])  # the nearest is the school itself
-        able = self.complete & known
+        able = self.placed & known
         role = np.array([s["role"] for s in schools])
         self.p = np.flatnonzero(able & np.isin(role, ["partner", "coasting", "either"]))
         self.l = np.flatnonzero(able & np.isin(role, ["lead", "either"]))
@@ -68,7 +69,15 @@ class Sector:
         self.sname = np.array([s["sname"] for s in schools])
         self.capacity = np.array([int(s["capacity"]) for s in schools])
         p, l = self.p[:, None], self.l[None, :]
-        self.d = np.sqrt(sum((self.z[p, v] - self.z[l, v]) ** 2 for v in range(len(VARIABLES))))
+        # over what both have, whose weight is stretched to that of all
+        total = np.zeros((len(self.p), len(self.l)))
+        common = np.zeros((len(self.p), len(self.l)))
+        for v in range(len(VARIABLES)):
+            t = (self.z[p, v] - self.z[l, v]) ** 2
+            common += ~np.isnan(t)
+            total += np.nan_to_num(t)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            self.d = np.sqrt(total * len(VARIABLES) / common)
         self.similarity = 2.0 ** -((self.d / self.tenth) ** 2)
         m = self.effect[l] - self.effect[p]
         s = np.hypot(self.se[l], self.se[p])
@@ -84,7 +93,9 @@ class Sector:
 
     @staticmethod
     def distances(a, b):
-        return np.sqrt(((a - b) ** 2).sum(axis=-1))
+        t = (a - b) ** 2
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.sqrt(np.nansum(t, axis=-1) * len(VARIABLES) / (~np.isnan(t)).sum(axis=-1))
 
     def price(self, plan):
         """cost and eligibility of all pairs; travel and complementarity are nobody's, and the others share their weight"""
@@ -192,11 +203,9 @@ def plans(sectors, schools):
     why = {}
     for s in schools:
         if s["role"] == "none":
-            why[s["cds"]] = "no consent (role none)"
+            why[s["cds"]] = "takes no part (role none)"
         elif s["effect"] == "":
             why[s["cds"]] = "no effect"
-        elif s["avg_ed"] == "":
-            why[s["cds"]] = "context: avg_ed is NULL"
     takes_part = set(i for s in sectors for k in (s.p, s.l) for i in s.id[k])
     check("schools that take part and schools that cannot are California's", len(takes_part) + len(why) == len(schools) and
           not takes_part & set(why), "%d + %d = %d" % (len(takes_part), len(why), len(schools)))
@@ -326,21 +335,22 @@ def neighbours(sectors):
     worst = 0.0
     wrong = compared = not_complete = mutual = 0
     for s in sectors:
-        where = np.flatnonzero(s.complete)
+        where = np.flatnonzero(s.placed)
         nearest = {}
 
         def nearest_of(i):
             if i not in nearest:
                 d = s.distances(s.z[i], s.z[where])
-                d[where == i] = np.inf
+                d[(where == i) | np.isnan(d)] = np.inf
                 nearest[i] = [(d[k], s.id[where[k]]) for k in np.lexsort((s.id[where], d))[:11]]
             return nearest[i]
-        for i in np.flatnonzero(~s.complete):
+        for i in np.flatnonzero(~s.placed):
             mine = rows[s.id[i]]
-            not_complete += 1
-            wrong += not (len(mine) == 1 and mine[0]["neighbour"] == "" and mine[0]["reason"].startswith("context: "))
+            wrong += not (len(mine) == 1 and mine[0]["neighbour"] == "" and mine[0]["reason"] == "context: every value is NULL")
         at = {s.id[i]: i for i in where}
-        for i in where[::len(where) // 70]:
+        lacking = np.flatnonzero(s.placed & ~s.complete)
+        not_complete += len(lacking)
+        for i in np.concatenate([where[::len(where) // 70], lacking[:30]]):
             mine = sorted(rows[s.id[i]], key=lambda r: int(r["rank"]))
             want = nearest_of(i)
             compared += 1
@@ -348,8 +358,11 @@ def neighbours(sectors):
             for r, (d, j) in zip(mine, want):
                 c = json.loads(r["contributions"]) if r["contributions"] else None
                 terms = (s.z[i] - s.z[at[r["neighbour"]]]) ** 2
+                without = [v for v, t in zip(VARIABLES, terms) if np.isnan(t)]
+                wrong += r["reason"] != ("compared without " + ", ".join(without) if without else "")
+                wrong += c is not None and sorted(c) != sorted(set(VARIABLES) - set(without))
                 worst = max(worst, abs(float(r["distance"]) - d), abs(float(r["similarity"]) - 2.0 ** -((d / s.tenth) ** 2)),
-                            max(abs(c[v] - t / terms.sum()) for v, t in zip(VARIABLES, terms)) if c else 0)
+                            max(abs(c[v] - t / np.nansum(terms)) for v, t in zip(VARIABLES, terms) if v in c) if c else 0)
                 # equal to rounding: either is right
                 wrong += r["neighbour"] != j and not any(j2 == r["neighbour"] and abs(d2 - d) < 1e-12 for d2, j2 in want)
                 theirs = nearest_of(at[r["neighbour"]])
@@ -372,7 +385,7 @@ def trios(sector, schools):
           all(r["reason"] for r in alone) and not any(r["reason"] for g in groups.values() for r in g),
           "%d groups, %d schools in none" % (len(groups), len(alone)))
     at = {i: k for k, i in enumerate(sector.id)}
-    cost, allowed = sector.price({"weights": "", "authority": "any", "min_p_better": ".8", "min_similarity": "0"})
+    cost, allowed = sector.price({"weights": "", "authority": "any", "min_p_better": ".8", "min_similarity": ".2"})
     wrong = 0
     worst = total = 0.0
     for g in groups.values():

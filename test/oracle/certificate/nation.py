@@ -36,8 +36,8 @@ def make(seed, n=300):
             "role": str(rng.choice(["partner", "coasting", "lead", "either", "none"], p=[0.35, 0.1, 0.35, 0.1, 0.1])),
             "effect": maybe(effect, 0.03),
             "effect_se": maybe(float(rng.uniform(0.05, 0.3)), 0.01),
-            "context": [float(rng.normal()) if rng.random() > 0.01 else None,
-                        float(np.round(advantage + rng.normal(), 1)), 3.0],
+            "context": [float(rng.normal()) if rng.random() > 0.05 else None,
+                        float(np.round(advantage + rng.normal(), 1)) if rng.random() > 0.05 else None, 3.0],
             "context_names": ["size", "needs", "same everywhere"],
             "deprivation": maybe([float(x) for x in share], 0.02),
             "subjects": [float(effect + rng.normal(0, 0.3)) if rng.random() > 0.1 else None for _ in range(3)],
@@ -121,6 +121,7 @@ class Nation:
         cumulated = np.array([np.full(bands - 1, np.nan) if s["deprivation"] is None
                               else np.cumsum(s["deprivation"])[:-1] for s in schools])
         self.complete = ~np.isnan(context).any(axis=1) & ~np.isnan(cumulated).any(axis=1)
+        self.placed = ~np.isnan(context).all(axis=1) & ~np.isnan(cumulated).any(axis=1)
         self.effect, self.se = column(schools, "effect"), column(schools, "effect_se")
         subject = np.array([[np.nan if x is None else x for x in s["subjects"]] for s in schools])
         subject_se = np.array([s["subjects_se"] for s in schools])
@@ -133,7 +134,11 @@ class Nation:
             all_of = np.flatnonzero(self.sector == k)
             own = all_of[self.complete[all_of]]
             weight = 1 / (context.shape[1] + 1)
-            sub = np.zeros((len(own), len(own)))
+            # over what both have, stretched to the weight of all that varies
+            some = all_of[self.placed[all_of]]
+            whole = self.complete[some]
+            sub, common = np.zeros((len(some), len(some))), np.full((len(some), len(some)), weight)
+            every = weight
             spreads = []
             for v in range(context.shape[1]):
                 x = context[own, v]
@@ -141,13 +146,17 @@ class Nation:
                 s = (q[1] - q[0]) / 1.349 or np.std(x, ddof=1)
                 spreads.append(s)
                 if s > 0:
-                    sub += weight * ((x[:, None] - x[None, :]) / s) ** 2
+                    x = context[some, v]
+                    both = ~np.isnan(x)[:, None] & ~np.isnan(x)[None, :]
+                    sub += np.where(both, weight * ((x[:, None] - x[None, :]) / s) ** 2, 0)
+                    common += weight * both
+                    every += weight
             mean = cumulated[own].mean(axis=0)
             s_w = np.median(wasserstein(cumulated[own], mean)) / 0.6745
-            sub += weight * (wasserstein(cumulated[own][:, None], cumulated[own][None, :]) / s_w) ** 2
-            near = np.sort(np.where(np.eye(len(own), dtype=bool), np.inf, sub), axis=1)
+            sub += weight * (wasserstein(cumulated[some][:, None], cumulated[some][None, :]) / s_w) ** 2
+            near = np.sort(np.where(np.eye(len(own), dtype=bool), np.inf, sub[np.ix_(whole, whole)]), axis=1)
             tenth[all_of] = np.median(np.sqrt(near[:, min(10, len(own) - 1) - 1]))
-            d2[np.ix_(own, own)] = sub
+            d2[np.ix_(some, some)] = sub * (every / common)
             target[all_of] = spread_of_effects(self.effect[all_of], self.se[all_of])
             for t in range(subject.shape[1]):
                 subject_target[all_of, t] = spread_of_effects(subject[all_of, t], subject_se[all_of, t])
@@ -192,10 +201,10 @@ class Nation:
         a = codes(self.schools, "authority")
         return self.parts_cost + same_authority_cost * ((a[:, None] == a[None, :]) & (a[:, None] >= 0))
 
-    def allowed(self, authority="different", max_km=None, min_p_better=0.8, min_similarity=0, min_score=0, **_):
+    def allowed(self, authority="different", max_km=None, min_p_better=0.8, min_similarity=0.2, min_score=0, **_):
         """Pairs that no rule forbids."""
         role = [s["role"] for s in self.schools]
-        fit = self.complete & ~np.isnan(self.effect) & ~np.isnan(self.se)
+        fit = self.placed & ~np.isnan(self.effect) & ~np.isnan(self.se)
         ok = np.outer(fit & np.isin(role, PARTNER), fit & np.isin(role, LEAD)) & ~np.eye(self.n, dtype=bool)
         ok &= (self.sector[:, None] == self.sector[None, :]) & (self.sector[:, None] >= 0)
         a, c = codes(self.schools, "authority"), codes(self.schools, "cluster")

@@ -109,7 +109,8 @@ class Problem:
         self.loss = np.full((n, n), np.nan)
         self.same = composition is None
         place = {s["id"]: i for i, s in enumerate(schools)}
-        distance = "" if max_km is None else ", max_km => %r" % max_km
+        # without a floor of similarity there is much to choose from
+        distance = ", min_similarity => 0" + ("" if max_km is None else ", max_km => %r" % max_km)
         for r in rows("""WITH s AS MATERIALIZED (SELECT u, i FROM unnest(%s) WITH ORDINALITY t (u, i)),
                         c AS MATERIALIZED (SELECT sipp.context_scale(array_agg(u), sector => '%s') AS scale FROM s)
                         SELECT json_build_array(p.i - 1, l.i - 1, x.eligible, x.cost, x.similarity, x.travel, x.km)
@@ -259,7 +260,7 @@ def most_groups(problem, columns, number):
 
 def found(problem, schools):
     """The groups of group_schools and what it claims."""
-    options = ", size => %d, min_authorities => %d" % (problem.size, problem.authorities)
+    options = ", size => %d, min_authorities => %d, min_similarity => 0" % (problem.size, problem.authorities)
     if problem.composition is not None:
         options += ", composition => '%s'" % json.dumps(problem.composition)
     if problem.max_km is not None:

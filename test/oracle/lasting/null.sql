@@ -38,7 +38,7 @@ SELECT world, way, rep, sum(p.usable_gap * target_gap) / 180 AS gain, count(p.p_
 FROM (SELECT world, way, rep, sipp.pairing_plan(array_agg(sipp.school(school::text, authority => authority::text,
 			 role => CASE WHEN way = 'roles' THEN sipp.pairing_role(effect, se, NULL, NULL, NULL, NULL, school_sd)
 						  WHEN effect > 0 THEN 'lead' ELSE 'partner' END,
-			 effect => effect, effect_se => se, context => ARRAY[intake], context_names => '{intake}')), sector => 'any') AS plan
+			 effect => effect, effect_se => se, context => ARRAY[intake], context_names => '{intake}')), sector => 'any', min_similarity => 0) AS plan
 	  FROM null_school GROUP BY 1, 2, 3) s, LATERAL sipp.plan_summary(plan) r, LATERAL sipp.pairs(plan) p
 GROUP BY 1, 2, 3;
 

@@ -4,7 +4,8 @@
  * conditional standard errors are a posterior: what is picked by the data stays as
  * true as it says.  The shortfall for good is that of all pairs, by the same theory.
  *
- *  roles		by sipp.pairing_role, all options at their defaults
+ *  roles		by sipp.pairing_role, all options at their defaults but for the floor of
+ *				similarity: there is none, so that there is much to choose from
  *  halves		every school takes part, by the sign of its effect: the floor of .8 is
  *				all there is
  *  raw			the same by raw effects and their standard errors
@@ -17,7 +18,7 @@ FROM (SELECT *, row_number() OVER (PARTITION BY rep ORDER BY uniform(1000 * rep 
 	 JOIN nation_effect o ON o.rep = e.rep AND o.school = e.n;
 
 CREATE TABLE plan AS
-SELECT way, rep, sipp.pairing_plan(schools, sector => 'any') AS plan
+SELECT way, rep, sipp.pairing_plan(schools, sector => 'any', min_similarity => 0) AS plan
 FROM (SELECT way, rep, array_agg(sipp.school(school::text, authority => authority::text,
 			 role => CASE WHEN way = 'roles' THEN sipp.pairing_role(v.effect, v.se, NULL, NULL, NULL, NULL, school_sd)
 						  WHEN v.effect > 0 THEN 'lead' ELSE 'partner' END,

@@ -22,7 +22,7 @@ WITH c AS (
 SELECT s.*, e.effect, e.conditional_se AS se,
 	   sqrt(var_samp(e.effect) OVER sector + avg(e.conditional_se ^ 2) OVER sector) AS target_gap, t.observed_effect AS observed, t.lasting_effect AS lasting,
 	   sipp.school(school_id::text, sector => sector, authority => authority,
-				   role => CASE WHEN NOT consents THEN 'none' WHEN e.effect > 0 THEN 'lead' ELSE 'partner' END,
+				   role => CASE WHEN e.effect > 0 THEN 'lead' ELSE 'partner' END, consent => consents,
 				   effect => e.effect, effect_se => e.conditional_se,
 				   context => ARRAY[pct_fsm, pct_asn, ln(roll)], context_names => '{fsm,asn,size}',
 				   deprivation => simd_decile_shares, lat => lat, lon => lon, capacity => support_capacity) AS school
@@ -30,7 +30,7 @@ FROM c JOIN :"schema".school s USING (school_id) JOIN :"schema".school_truth_obs
 	 LATERAL sipp.effect(c.cohort, m.model) e
 WINDOW sector AS (PARTITION BY sector);
 
-CREATE TABLE national_plan AS SELECT sipp.pairing_plan(ARRAY(SELECT school FROM national_school)) AS plan;
+CREATE TABLE national_plan AS SELECT sipp.pairing_plan(ARRAY(SELECT school FROM national_school), min_similarity => 0) AS plan;
 
 INSERT INTO national_pair
 SELECT :seed, true, a.school_id, l.school_id, p.p_better, p.usable_gap, l.effect - a.effect, sqrt(l.se ^ 2 + a.se ^ 2),

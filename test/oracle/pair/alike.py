@@ -62,7 +62,8 @@ def root(a):
 
 def distances(n, metric):
     """{(i, j): (distance, shares by name or None)} within sectors, and d10 by sector."""
-    units = {name: y.own for name, y in n.yard.items() if y.own}
+    units = {name: [k for k in n.members(name) if n.comparable(y, k)] if metric == "weighted" else y.own for name, y in n.yard.items()}
+    units = {name: own for name, own in units.items() if own}
     names = n.variables + (["deprivation"] if n.bands else [])
     out, tenth = {}, {}
     if metric == "weighted":
@@ -70,7 +71,7 @@ def distances(n, metric):
             y = n.yard[name]
             for i in own:
                 for j in own:
-                    if i != j:
+                    if i != j and n.distance(y, i, j) is not None:
                         out[i, j] = n.distance(y, i, j), n.shares(y, i, j)
             tenth[name] = y.tenth
         return out, tenth
@@ -117,8 +118,33 @@ def conditioned(n):
     return len(z) - len(n.yard) > len(kept) and (not kept or np.linalg.cond(np.corrcoef(z[:, kept].T).reshape(len(kept), -1)) < 1e6)
 
 
+def lonely(n, i, authority, metric, lacking):
+    """Why a school has no neighbours."""
+    s = n.schools[i]
+    why = n.missing(s)
+    if not n.pooled and s.get("sector") is None:
+        why.append("no sector")
+    if authority != "any" and s.get("authority") is None:
+        why.append("no authority")
+    if why:
+        return "; ".join(why)
+    y = n.yard[None if n.pooled else s["sector"]]
+    if not n.complete[i] and (metric != "weighted" or not n.comparable(y, i)):
+        names = n.without(i, i)
+        return "context: %s %s NULL; %s" % (", ".join(names), "are" if len(names) > 1 else "is",
+                                            "nothing that it has can be measured by schools with complete context" if metric == "weighted" else
+                                            "metric => 'weighted' compares what both schools have")
+    return "no other school%s %s%s" % ("" if n.pooled else " of its sector",
+                                       "that it can be compared with" if lacking else "with complete context",
+                                       "" if authority == "any" else " in another authority")
+
+
 def wrong_with(n, k, authority, metric, rows):
     found = []
+    # does anybody lack something whom others are compared with, or might have been but for that?
+    lacking = metric == "weighted" and any(
+        not n.complete[i] and n.placed[i] and (n.pooled or s.get("sector") is not None) and
+        len(n.yard[None if n.pooled else s["sector"]].own) > 1 for i, s in enumerate(n.schools))
     d, tenth = distances(n, metric)
     loose = 1e-11 if metric == "weighted" else 1e-8
 
@@ -140,10 +166,7 @@ def wrong_with(n, k, authority, metric, rows):
         mine = theirs[s["id"]]
         who = sorted((d[i, j][0], j) for j in range(len(n.schools)) if (i, j) in d and may(i, j))
         if not who:
-            rest = "" if n.pooled else " of its sector"
-            why = n.missing(s) or (not n.pooled and s.get("sector") is None and "no sector") or (
-                authority != "any" and s.get("authority") is None and "no authority") or (
-                "no other school%s with complete context%s" % (rest, "" if authority == "any" else " in another authority"))
+            why = lonely(n, i, authority, metric, lacking)
             if len(mine) != 1 or mine[0]["reason"] != why or mine[0]["neighbour"] is not None:
                 found.append("%s has %s, not %s" % (s["id"], mine, why))
             continue
@@ -164,6 +187,9 @@ def wrong_with(n, k, authority, metric, rows):
                 found.append("similarity of %s and %s %s, not %s" % (s["id"], r["neighbour"], r["similarity"], like))
             if r["mutual"] != any(x["neighbour"] == s["id"] for x in theirs[r["neighbour"]]):
                 found.append("%s and %s mutual" % (s["id"], r["neighbour"]))
+            without = n.without(i, j) if n.variables else []
+            if r["reason"] != ("compared without " + ", ".join(without) if without else None):
+                found.append("reason of %s and %s %s, not %s" % (s["id"], r["neighbour"], r["reason"], without))
             if (r["contributions"] is None) != (r["distance"] == 0):
                 found.append("contributions where there is no distance")
             elif r["contributions"] and true > 1e-6:

@@ -54,7 +54,7 @@ def array(schools):
         return "sipp.school(" + ", ".join(
             "%s => %s%s" % (k, literal(v), "" if not isinstance(v, list) else
                             "::text[]" if k in ("excludes", "context_names", "subject_names") else "::float8[]")
-            for k, v in s.items() if v is not None) + ")"
+            for k, v in s.items() if v is not None or k == "role") + ")"
     return "ARRAY[" + ",\n".join(one(s) for s in schools) + "]::sipp.school[]"
 
 

@@ -16,6 +16,15 @@ PARTS = ["similarity", "gap", "complementarity", "travel"]
 WEIGHTS = {"similarity": 0.4, "gap": 0.3, "complementarity": 0.15, "travel": 0.15}
 PARTNERS = ("partner", "coasting", "either")
 LEADS = ("lead", "either")
+MIN_SIMILARITY = 0.2
+
+
+def rescaled(s):
+    """A school whose shares add to 1, unless one is not known."""
+    p = s.get("deprivation")
+    if not p or None in p or abs(sum(p) - 1) <= 1e-6:
+        return s
+    return dict(s, deprivation=[x / sum(p) for x in p])
 
 
 def wasserstein(f, g):
@@ -101,7 +110,7 @@ class Yard:
 
 class Nation:
     def __init__(self, schools, context_weights=None, pooled=False):
-        self.schools = sorted(schools, key=lambda s: s["id"].encode())
+        self.schools = sorted(map(rescaled, schools), key=lambda s: s["id"].encode())
         self.at = {s["id"]: k for k, s in enumerate(self.schools)}
         self.pooled = pooled
         some = next((s for s in self.schools if s.get("context")), {})
@@ -113,31 +122,51 @@ class Nation:
         names = self.variables + (["deprivation"] if self.bands else [])
         total = sum(given.get(v, 1) for v in names)
         self.weight = {v: given.get(v, 1) / total for v in names}
-        self.complete = [self.missing(s) is None for s in self.schools]
+        self.placed = [not self.missing(s) for s in self.schools]
+        self.complete = [ok and None not in (s.get("context") or []) for ok, s in zip(self.placed, self.schools)]
         self.yard = {}
         for name in [None] if pooled else sorted({s["sector"] for s in self.schools if s.get("sector") is not None}):
             self.measure(name)
 
     def missing(self, s):
         """What likeness needs and the school does not have."""
+        found = []
         if not s.get("context") and (self.variables or not self.bands):
-            return "no context"
-        for name, x in zip(self.variables, s.get("context") or []):
-            if x is None:
-                return "context: %s is NULL" % name
+            found.append("no context")
+        if s.get("context") and all(x is None for x in s["context"]):
+            found.append("context: every value is NULL")
         if self.bands and not s.get("deprivation"):
-            return "no deprivation profile"
-        return None
+            found.append("no deprivation profile")
+        unknown = [b + 1 for b, x in enumerate(s.get("deprivation") or []) if x is None]
+        if len(unknown) == 1:
+            found.append("deprivation[%d] is NULL" % unknown[0])
+        elif unknown:
+            found.append("deprivation[%d] and %d more are NULL" % (unknown[0], len(unknown) - 1))
+        return found
+
+    def lacks(self, s):
+        """All that keeps it out of pairs, of its own data."""
+        found = []
+        if s["role"] == "none":
+            found.append("takes no part (role none)")
+        elif s["role"] is None:
+            found.append("role not known")
+        elif s.get("consent") is False:
+            found.append("no consent")
+        if s.get("effect") is None:
+            found.append("no effect")
+        elif s.get("effect_se") is None:
+            found.append("no standard error of the effect")
+        return found + self.missing(s)
 
     def out(self, s):
-        """Why it can be in no pair, by its own data."""
-        if s["role"] == "none":
-            return "no consent (role none)"
-        if s.get("effect") is None:
-            return "no effect"
-        if s.get("effect_se") is None:
-            return "no standard error of the effect"
-        return self.missing(s)
+        """The same in words, None if there is nothing."""
+        return "; ".join(self.lacks(s)) or None
+
+    def without(self, i, j):
+        """Circumstances of which one of two schools lacks the number."""
+        return [name for v, name in enumerate(self.variables)
+                if None in (self.schools[i]["context"][v], self.schools[j]["context"][v])]
 
     def members(self, name):
         return [k for k, s in enumerate(self.schools) if self.pooled or s.get("sector") == name]
@@ -180,19 +209,31 @@ class Nation:
         return s["subjects"][t], s["subjects_se"][t]
 
     def shares(self, y, i, j):
-        """Each variable's part of the squared distance."""
+        """Each variable's part of the squared distance, over what both have; None: nothing tells them apart."""
         a, b = self.schools[i], self.schools[j]
-        out = {}
+        out, every, common = {}, 0.0, 0.0
         for v, name in enumerate(self.variables):
-            d = (a["context"][v] - b["context"][v]) / y.spread[v] if y.spread[v] > 0 else 0.0
-            out[name] = self.weight[name] * d * d
+            w = self.weight[name] if y.spread[v] > 0 else 0.0
+            every += w
+            if None in (a["context"][v], b["context"][v]):
+                continue
+            common += w
+            out[name] = w * ((a["context"][v] - b["context"][v]) / y.spread[v]) ** 2 if w > 0 else 0.0
         if self.bands:
-            w = wasserstein(a["deprivation"], b["deprivation"]) / y.profile if y.profile > 0 else 0.0
-            out["deprivation"] = self.weight["deprivation"] * w * w
-        return out
+            w = self.weight["deprivation"] if y.profile > 0 else 0.0
+            every, common = every + w, common + w
+            out["deprivation"] = w * (wasserstein(a["deprivation"], b["deprivation"]) / y.profile) ** 2 if w > 0 else 0.0
+        if common == 0 and every > 0:
+            return None
+        return {k: x * (every / common if common > 0 else 1) for k, x in out.items()}
 
     def distance(self, y, i, j):
-        return math.sqrt(sum(self.shares(y, i, j).values()))
+        parts = self.shares(y, i, j)
+        return None if parts is None else math.sqrt(sum(parts.values()))
+
+    def comparable(self, y, k):
+        """Has a school a place under these yardsticks?  One that lacks something needs those of two others."""
+        return self.placed[k] and (self.complete[k] or len(y.own) > 1) and self.shares(y, k, k) is not None
 
     def yard_of(self, i, j):
         """The yardsticks that both are under."""
@@ -202,7 +243,7 @@ class Nation:
         return self.yard.get(a.get("sector")) if a.get("sector") is not None and a.get("sector") == b.get("sector") else None
 
     def pair(self, i, j, weights=None, authority="different", same_authority_cost=0.1, max_km=None, min_p_better=0.8,
-             min_similarity=0.0, min_score=0.0, target_gap=None, half_km=60.0, spread_km=12.0, **_):
+             min_similarity=MIN_SIMILARITY, min_score=0.0, target_gap=None, half_km=60.0, spread_km=12.0, **_):
         """Everything about partner i and lead j; broken: rules by number, with their words."""
         a, b = self.schools[i], self.schools[j]
         y = self.yard_of(i, j)
@@ -216,8 +257,10 @@ class Nation:
             t = (x["km"] - half_km) / spread_km
             loss["travel"] = math.log1p(math.exp(t)) if t < 30 else t + math.log1p(math.exp(-t))
             x["part"]["travel"] = math.exp(-loss["travel"])
-        if y and y.tenth is not None and self.complete[i] and self.complete[j]:
+        d = None
+        if y and y.tenth is not None and self.comparable(y, i) and self.comparable(y, j):
             d = self.distance(y, i, j)
+        if d is not None:
             if d == 0:
                 loss["similarity"] = 0.0
             elif y.tenth == 0:
@@ -255,6 +298,8 @@ class Nation:
         x["loss"] = {k: (w[k] / there if there > 0 else 0.0) * min(v, 20.0) for k, v in loss.items()}
         x["flags"] = [k + " missing" if x["part"][k] is None else k + " capped" for k in PARTS
                       if x["part"][k] is None or loss[k] > 20]
+        if d is not None and self.without(i, j):
+            x["flags"].append("similarity without " + ", ".join(self.without(i, j)))
         same = a.get("authority") is not None and a.get("authority") == b.get("authority")
         extra = same_authority_cost if authority == "prefer" and same else 0.0
         x["cost"] = x["score"] = None

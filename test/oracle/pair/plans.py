@@ -3,6 +3,7 @@
 import functools
 import json
 import random
+import re
 
 import brute
 import wild
@@ -40,16 +41,16 @@ class Problem:
     def out(self, k):
         """Why a school can take no part, under these options."""
         s = self.nation.schools[k]
-        why = self.nation.out(s)
-        if why:
-            return why
+        why = self.nation.lacks(s)
         if not self.nation.pooled and s.get("sector") is None:
-            return "no sector"
+            why.append("no sector")
         if self.options.get("authority", "different") == "different" and s.get("authority") is None:
-            return "no authority"
+            why.append("no authority")
         if self.options.get("max_km") is not None and s.get("lat") is None:
-            return "no coordinates, which max_km needs"
-        return None
+            why.append("no coordinates, which max_km needs")
+        if s["role"] == "lead" and s["capacity"] == 0:
+            why.append("capacity is 0")
+        return "; ".join(why) or None
 
     def statement(self):
         lock = [[self.nation.schools[i]["id"], self.nation.schools[j]["id"]] for i, j in self.locked]
@@ -84,8 +85,6 @@ class Problem:
         if locked != self.kept:
             wrong.append("locked pairs %s, not %s" % (locked, self.kept))
         mine = {s["id"]: self.out(k) for k, s in enumerate(n.schools) if self.out(k) is not None}
-        mine.update({s["id"]: "capacity is 0" for k, s in enumerate(n.schools) if self.out(k) is None and
-                     s["role"] == "lead" and s["capacity"] == 0})
         for k in {s for p in self.locked for s in p}:
             mine.pop(n.schools[k]["id"], None)
         if out != mine:
@@ -168,6 +167,50 @@ def is_proven(p, answer):
     return found
 
 
+MANY = {"takes no part (role none)": "have the role none", "role not known": "have no known role", "context: every value is NULL": "have a context of NULLs only",
+        "capacity is 0": "are leads with capacity 0"}
+ONE = {"have": "has", "are leads": "is a lead"}
+
+
+def notices_wrong(p, rows, answer):
+    """What is wrong with what the notices count."""
+    notices, n, want = answer["summary"]["notices"], p.nation, []
+    out = [x["reason"] for x in answer["pairs"] or [] if x["place"] is None]
+    count = {}
+    for why in (w for reason in out for w in reason.split("; ")):
+        why = "have a NULL band of deprivation" if why.startswith("deprivation[") else MANY.get(why, "have " + why)
+        count[why] = count.get(why, 0) + 1
+    theirs = next((x for x in notices if "take" in x and "part" in x and not x.startswith("of ")), None)
+    if out:
+        head = "no school takes part" if len(out) == len(n.schools) else "%d of %d schools take%s no part" % (
+            len(out), len(n.schools), "s" if len(out) == 1 else "")
+        said = {}
+        for part in (theirs or "").partition(": ")[2].split(", "):
+            m = re.fullmatch(r"(\d+) (.*)", part)
+            if m:
+                said[m[2]] = int(m[1])
+            else:
+                # a comma of the text itself
+                last = list(said)[-1] if said else ""
+                said[last + ", " + part] = said.pop(last, 0)
+        singular = {w if c > 1 else re.sub("^(have|are leads)", lambda m: ONE[m[1]], w): c for w, c in count.items()}
+        if theirs is None or theirs.partition(":")[0] != head or said != singular or list(said.values()) != sorted(said.values(), reverse=True):
+            want.append("notice %r, not %s of %s" % (theirs, head, singular))
+    elif theirs is not None:
+        want.append("notice %r of nobody" % theirs)
+    low = sum(x["similarity"] is not None and x["similarity"] < 0.3 for x in rows)
+    partial = sum("similarity without " in " ".join(x["flags"]) for x in rows)
+    empty = [x for x in answer["pairs"] or [] if x["place"] is not None and x["lead"] is None]
+    for number, word in [(low, "with a similarity below 0.3"), (partial, "compared without circumstances"), (len(empty), "empty")]:
+        said = [x for x in notices if word in x]
+        if [int(x.split()[0]) for x in said] != ([number] if number else []):
+            want.append("notice %s, not of %d" % (said, number))
+    for x in notices:
+        if "empty: " in x and sum(int(m) for m in re.findall(r"\((\d+)\)", x.partition("empty: ")[2])) != len(empty):
+            want.append("empty places %r" % x)
+    return want
+
+
 def says_true(p, plan, answer):
     """What is wrong with what a plan says of itself."""
     n, summary, found = p.nation, answer["summary"], []
@@ -204,11 +247,12 @@ def says_true(p, plan, answer):
     known = [x for x in rows if x["cost"] is not None]
     counts = {"partners": len(p.partners), "leads": len(p.leads), "paired": len(rows), "ineligible": len(
         [k for k in range(len(n.schools)) if n.schools[k]["id"] not in ids[0] and n.schools[k]["id"] not in ids[1]
-         and (p.out(k) is not None or n.schools[k]["capacity"] == 0)]),
+         and p.out(k) is not None]),
               "places": sum(p.places) + len(p.kept), "capacity": sum(p.capacity) + len(p.kept), "mode": p.mode}
     found += ["%s: %s, not %s" % (k, summary[k], v) for k, v in counts.items() if summary[k] != v]
     if not near(summary["total_cost"], sum(x["cost"] for x in known), 1e-11):
         found.append("total_cost %s" % summary["total_cost"])
+    found += notices_wrong(p, rows, answer)
     scores = sorted(x["score"] for x in known)
     if scores and not near(summary["mean_score"], sum(scores) / len(scores), 1e-11):
         found.append("mean_score %s" % summary["mean_score"])

@@ -6,6 +6,7 @@ import random
 import re
 
 import wild
+from formula import MIN_SIMILARITY
 from common import FULL, check, query
 from plans import Problem
 
@@ -20,7 +21,8 @@ def in_force(p, rule):
         return o.get("authority", "different") == "different"
     if rule == "km":
         return o.get("max_km") is not None
-    return o.get({"p": "min_p_better", "similarity": "min_similarity", "score": "min_score"}[rule], 0.8 if rule == "p" else 0) > 0
+    return o.get({"p": "min_p_better", "similarity": "min_similarity", "score": "min_score"}[rule],
+                 {"p": 0.8, "similarity": MIN_SIMILARITY, "score": 0}[rule]) > 0
 
 
 def others(p, plan, i):
@@ -73,13 +75,14 @@ def reason_wrong(p, plan, i, reason):
             ok = reason == "nobody better" if top <= 0.5 else m and above(top, m[1]) and float(m[2]) == p.options.get("min_p_better", 0.8)
         elif rule == "similarity":
             m = re.fullmatch(r"none similar enough \(best similarity ([\d.]+), floor ([\d.]+)\)", reason)
-            ok = m and above(max(pairs[j]["part"]["similarity"] for j in before), m[1]) and float(m[2]) == p.options["min_similarity"]
+            ok = m and above(max(pairs[j]["part"]["similarity"] for j in before), m[1]) and float(m[2]) == p.options.get("min_similarity", MIN_SIMILARITY)
         else:
             m = re.fullmatch(r"no pair scores enough \(best score ([\d.]+), floor ([\d.]+)\)", reason)
             ok = m and above(max(pairs[j]["score"] for j in before), m[1]) and float(m[2]) == p.options["min_score"]
         return None if ok else "the rule that stops the last is %s" % rule
-    # no option can help: what is broken is that nothing is known that has a weight
-    ok = all(pairs[j]["cost"] is None for j in sole) and reason == "no part that has a weight is known"
+    # no option can help: what is broken is that nothing is known that has a weight, or of the first its likeness
+    ok = all(pairs[j]["cost"] is None for j in sole) and reason == (
+        "similarity not known" if pairs[sole[0]]["part"]["similarity"] is None else "no part that has a weight is known")
     return None if ok else "none is allowed and no rule is broken"
 
 

@@ -33,7 +33,10 @@ def nation(seed, size=None, tidy=False):
         cut[rng.randrange(nband)] += 1
         share = [c / sum(cut) for c in cut]
         share[share.index(max(share))] += 1 - sum(share)
-        return share
+        if rng.random() < 0.2:
+            # as it is published
+            share = [round(x, 3) for x in share]
+        return [maybe(x, rare / 6) for x in share]
 
     schools = []
     for i in range(n):
@@ -48,10 +51,11 @@ def nation(seed, size=None, tidy=False):
             "authority": maybe(rng.choice(authorities)),
             "cluster": maybe("C%d" % rng.randrange(8), 0.5),
             "role": rng.choice(["partner", "partner", "coasting", "lead", "lead", "lead", "either", "either"] +
-                               ([] if tidy else ["none"])),
+                               ([] if tidy else ["none", None])),
+            "consent": rng.random() > rare / 2,
             "effect": maybe(number(0.4)),
             "effect_se": maybe(0.0 if sure else abs(number(0.15))),
-            "context": maybe([3.25 if flat[v] else maybe(number(1), rare / 3) for v in range(nvar)]) if nvar else None,
+            "context": maybe([3.25 if flat[v] and rng.random() > rare else maybe(number(1), rare) for v in range(nvar)]) if nvar else None,
             "deprivation": maybe(profile()) if nband else None,
             "capacity": rng.choice([0, 1, 1, 1, 2, 3] if tidy else [0, 1, 2]),
             "excludes": rng.sample(names + ["nobody"], rng.choice([0, 0, 1, 2])),
@@ -92,7 +96,7 @@ def options(seed, plan=False):
     sometimes("same_authority_cost", rng.choice([0.0, 0.05, 1.5]))
     sometimes("max_km", rng.choice([60.0, 150.0, 300.0]))
     sometimes("min_p_better", rng.choice([0.0, 0.3, 0.6, 0.95]), 0.7)
-    sometimes("min_similarity", rng.choice([0.07, 0.31, 0.61]))
+    sometimes("min_similarity", rng.choice([0.0, 0.0, 0.0, 0.07, 0.31, 0.61]), 0.8)
     sometimes("min_score", rng.choice([0.04, 0.13, 0.41]))
     sometimes("target_gap", rng.choice([0.05, 0.5, 3.0]))
     sometimes("half_km", rng.choice([5.0, 100.0]))
@@ -101,6 +105,7 @@ def options(seed, plan=False):
         # little is forbidden, so that there is much to choose from
         for name in ("max_km", "min_similarity", "min_score"):
             o.pop(name, None)
+        o["min_similarity"] = 0.0
         o["authority"] = rng.choice(["any", "any", "prefer"])
         o["min_p_better"] = rng.choice([0.0, 0.2])
     if plan:
