@@ -62,6 +62,10 @@ peers_flaw(const Peers *p)
 	}
 	else if (p->total != 0)
 		return "There is a total where it is unknown.";
+	if (p->successes != 0 && (p->flags & PEERS_SUCCESSES) == 0)
+		return "There are successes where they are unknown.";
+	if (p->successes > PG_INT32_MAX || (int64) p->successes > p->own)
+		return "The successes are more than the unit's own pupils.";
 	if (((p->flags & PEERS_UNIT) != 0) != (p->unit != 0))
 		return "The unit does not fit the flags.";
 	if (p->pool == 0 ? !isnan(p->mean) : !(fabs(p->mean) <= SIPP_MAX_OUTCOME))
@@ -156,6 +160,13 @@ unit_from_hex(const char *s)
 	return unit;
 }
 
+/* A count of successes, or one that no unit has. */
+static uint32
+successes_of(int64 n)
+{
+	return n >= 0 && n <= PG_INT32_MAX ? (uint32) n : PG_UINT32_MAX;
+}
+
 /*
  * sipp_peers_in(cstring): JSON as written by peers_out.
  */
@@ -173,6 +184,11 @@ sipp_peers_in(PG_FUNCTION_ARGS)
 	{
 		p->flags |= PEERS_TOTAL;
 		p->total = json_get_count(&in, "total");
+	}
+	if (json_has(&in, "successes"))
+	{
+		p->flags |= PEERS_SUCCESSES;
+		p->successes = successes_of(json_get_count(&in, "successes"));
 	}
 	if (json_has(&in, "unit"))
 	{
@@ -211,6 +227,8 @@ sipp_peers_out(PG_FUNCTION_ARGS)
 					 p->version, p->pool, p->own);
 	if (p->flags & PEERS_TOTAL)
 		appendStringInfo(&s, ",\"total\":" INT64_FORMAT, p->total);
+	if (p->flags & PEERS_SUCCESSES)
+		appendStringInfo(&s, ",\"successes\":%u", p->successes);
 	if (p->flags & PEERS_UNIT)
 		appendStringInfo(&s, ",\"unit\":\"%016llx\"", (unsigned long long) p->unit);
 	field_float(&s, "mean", p->mean);
@@ -232,6 +250,7 @@ sipp_peers_recv(PG_FUNCTION_ARGS)
 	p->version = (uint8) pq_getmsgbyte(buf);
 	peers_version(p->version);
 	p->flags = (uint8) pq_getmsgbyte(buf);
+	p->successes = (uint32) pq_getmsgint(buf, 4);
 	p->pool = pq_getmsgint64(buf);
 	p->own = pq_getmsgint64(buf);
 	p->total = pq_getmsgint64(buf);
@@ -254,6 +273,7 @@ sipp_peers_send(PG_FUNCTION_ARGS)
 	pq_begintypsend(&buf);
 	pq_sendbyte(&buf, p->version);
 	pq_sendbyte(&buf, p->flags);
+	pq_sendint32(&buf, p->successes);
 	pq_sendint64(&buf, p->pool);
 	pq_sendint64(&buf, p->own);
 	pq_sendint64(&buf, p->total);
@@ -322,7 +342,7 @@ sipp_peers_variance(PG_FUNCTION_ARGS)
 }
 
 /*
- * sipp_peers_from_cohort(cohort, own): a stored cell as a pool.
+ * sipp_peers_from_cohort(cohort, own [, successes]): a stored cell as a pool.
  */
 Datum
 sipp_peers_from_cohort(PG_FUNCTION_ARGS)
@@ -343,6 +363,19 @@ sipp_peers_from_cohort(PG_FUNCTION_ARGS)
 				 errmsg("argument \"own\" of sipp.peers must be a count"),
 				 errdetail("It is " INT64_FORMAT ".", own),
 				 errhint("It is the number of the unit's own pupils in the cell that have an outcome.")));
+	if (PG_NARGS() > 2)
+	{
+		int64		successes = PG_GETARG_INT64(2);
+
+		if (successes < 0 || successes > Min(own, PG_INT32_MAX))
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("argument \"successes\" of sipp.peers must be between 0 and \"own\""),
+					 errdetail("They are " INT64_FORMAT " of " INT64_FORMAT ".", successes, own),
+					 errhint("It is the number of the unit's own pupils in the cell whose outcome is 1.")));
+		p->flags |= PEERS_SUCCESSES;
+		p->successes = (uint32) successes;
+	}
 	p->pool = c->rows;
 	p->own = own;
 	p->sharing = (double) own;

@@ -26,13 +26,16 @@
 
 #define PEERS_UNIT		0x01	/* unit is known */
 #define PEERS_TOTAL		0x02	/* total is known */
-#define PEERS_FLAGS		(PEERS_UNIT | PEERS_TOTAL)
+#define PEERS_SUCCESSES	0x04	/* successes are known */
+#define PEERS_FLAGS		(PEERS_UNIT | PEERS_TOTAL | PEERS_SUCCESSES)
 
 typedef struct Peers
 {
 	uint8		version;
 	uint8		flags;
-	uint8		reserved[6];	/* zero */
+	uint8		reserved[2];	/* zero */
+	uint32		successes;		/* of own, those whose outcome is 1, where outcomes are 0 or 1;
+								 * 0 if unknown.  Tells cells apart that have the same pool. */
 	int64		pool;			/* pupils of the pool */
 	int64		own;			/* the unit's pupils of the cell that have an outcome */
 	int64		total;			/* all pupils of the cell that have an outcome; 0 if unknown */

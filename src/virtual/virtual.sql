@@ -53,6 +53,11 @@ CREATE FUNCTION sipp.peers(cohort sipp.cohort, own bigint) RETURNS sipp.peers
 COMMENT ON FUNCTION sipp.peers(sipp.cohort, bigint) IS
 'Peers out of a stored cell: the cohort is the pool (the cell''s pupils elsewhere, as in sipp.subtract(nation.cohort, authority.cohort)), own the number of the unit''s own pupils in the cell that have an outcome. For those who may see only their own pupils, and for federated warehouses';
 
+CREATE FUNCTION sipp.peers(cohort sipp.cohort, own bigint, successes bigint) RETURNS sipp.peers
+	AS 'MODULE_PATHNAME', 'sipp_peers_from_cohort' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION sipp.peers(sipp.cohort, bigint, bigint) IS
+'The same for a 0/1 outcome and sipp.virtual_school_share: successes is the number of the unit''s own pupils in the cell whose outcome is 1. It tells cells apart whose pools have the same figures';
+
 -- windows: every pupil beside similar pupils elsewhere
 
 CREATE FUNCTION sipp.comparator(outcome float8, unit "any") RETURNS sipp.peers
@@ -210,7 +215,7 @@ COMMENT ON COLUMN sipp.share_benchmark.virtual IS 'mean share of their pools, 0 
 COMMENT ON COLUMN sipp.share_benchmark.difference IS 'actual - virtual';
 COMMENT ON COLUMN sipp.share_benchmark.successes IS 'matched pupils whose outcome is 1';
 COMMENT ON COLUMN sipp.share_benchmark.expected IS 'how many there would be at the pools'' shares: matched x virtual';
-COMMENT ON COLUMN sipp.share_benchmark.p_value IS 'exact two-sided p-value, twice the smaller tail, given how many of each cell''s pupils succeed: that the unit''s are a random sample of their likes. About these pupils, not about the school';
+COMMENT ON COLUMN sipp.share_benchmark.p_value IS 'exact two-sided p-value, given how many of each cell''s pupils succeed: that the unit''s are a random sample of their likes. The probability of all numbers of successes that are no more probable than this one, as R''s fisher.test and mantelhaen.test(exact = TRUE) have it; about these pupils, not about the school';
 COMMENT ON COLUMN sipp.share_benchmark.dropped IS 'rows left out because the outcome was NULL';
 COMMENT ON COLUMN sipp.share_benchmark.reason IS 'why figures are missing, or NULL';
 
@@ -248,7 +253,7 @@ CREATE AGGREGATE sipp.virtual_school_share(outcome boolean, peers sipp.peers) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE sipp.virtual_school_share(float8, sipp.peers) IS
-'A yes/no outcome (0 or 1) of the school''s pupils beside their pools, with an exact two-sided test: given how many of a cell''s pupils succeed, those of the unit are a random draw (hypergeometric), summed over cells. For sipp.comparator whose further keys each hold whole schools; not for nearest pupils';
+'A yes/no outcome (0 or 1) of the school''s pupils beside their pools, with Fisher''s exact test over cells: given how many of a cell''s pupils succeed, those of the unit are a random draw (hypergeometric); two-sided is all that is no more probable than what was observed. For sipp.comparator whose further keys each hold whole schools; not for nearest pupils';
 COMMENT ON AGGREGATE sipp.virtual_school_share(boolean, sipp.peers) IS
 'sipp.virtual_school_share of a boolean outcome';
 
