@@ -142,8 +142,8 @@ key_sums_add(KeySums *s, double y, double shift)
 extern void key_sums_rebase(KeySums *s, double from, double to);
 
 /*
- * Mean and variance (divisor n - 1) of a set of rows; NaN where there is none.  Equal
- * outcomes have variance 0.
+ * Mean and variance (divisor n - 1) of a set of rows; NaN where there is none.  Outcomes
+ * that are equal, or differ by roundings, have variance 0.
  */
 extern void key_sums_moments(const KeySums *s, double shift, double *mean, double *variance);
 

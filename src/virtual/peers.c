@@ -250,7 +250,6 @@ sipp_peers_recv(PG_FUNCTION_ARGS)
 	p->version = (uint8) pq_getmsgbyte(buf);
 	peers_version(p->version);
 	p->flags = (uint8) pq_getmsgbyte(buf);
-	p->successes = (uint32) pq_getmsgint(buf, 4);
 	p->pool = pq_getmsgint64(buf);
 	p->own = pq_getmsgint64(buf);
 	p->total = pq_getmsgint64(buf);
@@ -258,6 +257,7 @@ sipp_peers_recv(PG_FUNCTION_ARGS)
 	p->mean = pq_getmsgfloat8(buf);
 	p->variance = pq_getmsgfloat8(buf);
 	p->sharing = pq_getmsgfloat8(buf);
+	p->successes = (uint32) pq_getmsgint(buf, 4);
 	PG_RETURN_PEERS(peers_checked(p));
 }
 
@@ -273,7 +273,6 @@ sipp_peers_send(PG_FUNCTION_ARGS)
 	pq_begintypsend(&buf);
 	pq_sendbyte(&buf, p->version);
 	pq_sendbyte(&buf, p->flags);
-	pq_sendint32(&buf, p->successes);
 	pq_sendint64(&buf, p->pool);
 	pq_sendint64(&buf, p->own);
 	pq_sendint64(&buf, p->total);
@@ -281,6 +280,7 @@ sipp_peers_send(PG_FUNCTION_ARGS)
 	pq_sendfloat8(&buf, p->mean);
 	pq_sendfloat8(&buf, p->variance);
 	pq_sendfloat8(&buf, p->sharing);
+	pq_sendint32(&buf, p->successes);
 	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
 }
 
@@ -382,7 +382,7 @@ sipp_peers_from_cohort(PG_FUNCTION_ARGS)
 	if (c->rows > 0)
 		p->mean = c->mean[0];
 	if (c->rows > 1)
-		p->variance = c->cross[0] / (double) (c->rows - 1);
+		p->variance = true_variance(c->cross[0] / (double) (c->rows - 1), p->mean);
 	if (peers_flaw(p) != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),

@@ -75,6 +75,7 @@ typedef struct ShareState
 	int64		successes;		/* of the matched */
 	Units		units;
 	bool		uncounted;		/* a pupil that its own peers do not count */
+	int			empty;			/* causes of empty pools (aggregate.h) */
 	bool		uneven;			/* pools that the unit's pupils share in part */
 	Dd			expected;		/* sum of the pools' shares */
 	int64		nclass;
@@ -183,7 +184,10 @@ share_accum(FunctionCallInfo fcinfo, bool is_boolean)
 				 errhint("sipp.virtual_school takes outcomes of any kind.")));
 	s->pupils++;
 	if (PG_ARGISNULL(2))
+	{
+		s->empty |= empty_cause(NULL);
 		PG_RETURN_POINTER(s);
+	}
 	p = PG_GETARG_PEERS(2);
 	units_add(&s->units, p->unit);
 	if (p->pool > 0)
@@ -193,6 +197,8 @@ share_accum(FunctionCallInfo fcinfo, bool is_boolean)
 		s->successes += y == 1;
 		s->expected = dd_plus(s->expected, p->mean);
 	}
+	else
+		s->empty |= empty_cause(p);
 	PG_RETURN_POINTER(s);
 }
 
@@ -237,6 +243,7 @@ sipp_virtual_share_combine(PG_FUNCTION_ARGS)
 	a->dropped += b->dropped;
 	a->successes += b->successes;
 	units_merge(&a->units, &b->units);
+	a->empty |= b->empty;
 	a->expected = dd_add(a->expected, b->expected);
 	for (int64 i = 0; i < b->nclass; i++)
 		share_count(a, &b->classes[i].peers, b->classes[i].rows, b->classes[i].successes);
@@ -559,7 +566,7 @@ sipp_virtual_share_final(PG_FUNCTION_ARGS)
 	if (s->pupils == 0)
 		reason = "no pupil has an outcome";
 	else if (s->matched == 0)
-		reason = "every pool is empty";
+		reason = empty_reason(s->empty);
 	else
 	{
 		actual = (double) s->successes / n;

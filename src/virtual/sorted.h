@@ -24,13 +24,11 @@
 
 #include "virtual/keys.h"
 
-#include <float.h>
-
 #define SORTED_KEYS 2			/* the unit and one to leave out */
 #define SORTED_SETS (1 << SORTED_KEYS)
 
 /* Precision of doubles, and of reals, whose last place is that of a float. */
-#define SORTED_PRECISION (8 * DBL_EPSILON)
+#define SORTED_PRECISION ROUNDING
 #define SORTED_PRECISION_REAL (8 * FLT_EPSILON)
 
 /* The positions grouped by a set of keys, ascending in each group. */

@@ -12,6 +12,17 @@
 
 #include "sipp.h"
 
+#include <float.h>
+#include <math.h>
+
+/*
+ * Decimals are rounded when they become doubles, and once more in each sum: figures that
+ * ought to be equal differ by some units in the last place of the numbers that they come
+ * from.  Up to eight units are taken for equal wherever a figure is compared with a limit,
+ * so that 0.1 is 0.1 in whatever way it was computed.
+ */
+#define ROUNDING	(8 * DBL_EPSILON)
+
 /*
  * Largest absolute value of an outcome or covariate: its square times any count
  * is far from overflow, also where double-double splits factors.
@@ -56,8 +67,24 @@ extern void peers_need_binary(const Peers *p, const char *func, const char *arg)
 #define PG_GETARG_PEERS(n) ((Peers *) PG_GETARG_POINTER(n))
 #define PG_RETURN_PEERS(p) PG_RETURN_POINTER(p)
 
+/*
+ * A variance about a mean, which is 0 where it is all rounding: the outcomes .3 and .1 + .2
+ * do not vary.
+ */
+static inline double
+true_variance(double variance, double mean)
+{
+	return sqrt(variance) > ROUNDING * fabs(mean) ? variance : 0;
+}
+
 /* where a difference is called one: 5%, two-sided */
 #define CRITICAL_Z	1.96
+
+static inline bool
+is_critical(double z)
+{
+	return fabs(z) > CRITICAL_Z * (1 + ROUNDING);
+}
 
 /* benchmark.c: P(|z + N(0, noise^2)| lies on the other side of 1.96 than |z|) */
 extern double flip_risk(double z, double noise);
