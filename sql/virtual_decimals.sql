@@ -40,7 +40,7 @@ FROM (VALUES ('score / 10.0', '.1'), ('score / 10.0::float8', '.1::float8'), ('s
 			 ('-score / 10.0', '.1'), ('1e6 + score / 10.0', '.1'), ('1e6 + score / 10.0::float8', '.1'), ('score / 100.0 - 1e6', '.01'), ('(score - 50) / 15.0::float8', '1 / 15.0'),
 			 ('(score / 10.0)::real', '.1'), ('(score / 100.0)::real', '.01::real'), ('score', '.1::float8 * 10'), ('score * 1e-301::float8', '1e-301::float8'), ('score * 1e300::float8', '1e300::float8'),
 			 ('score + 2::float8 ^ 52', '1'), ('score * 2 ^ 46::float8', '2 ^ 46::float8'), ('score * 2 ^ -1070::float8', '2 ^ -1070::float8'), ('score / 8.0', '.125')) e (expression, grid),
-	 (VALUES (1, 0), (1, NULL), (7, 1), (30, 3), (100, NULL), (400, 7), (1000, 2), (4000, 3)) s (k, caliper)
+	 (VALUES (1, NULL), (7, 1), (100, NULL), (4000, 3)) s (k, caliper)
 GROUP BY expression ORDER BY expression COLLATE "C";
 -- but what differs is not merged: whole numbers next to each other at 2^52, doubles 64 units apart, tiny ones, the smallest there are
 SELECT what, array_agg(sipp.pool(p) ORDER BY i) AS pools, array_agg(sipp.mean(p) ORDER BY i) AS means

@@ -80,7 +80,7 @@ CREATE FUNCTION sipp.nearest_comparator(outcome float8, unit "any", leave_out "a
 CREATE FUNCTION sipp.nearest_comparator(outcome boolean, unit "any", leave_out "any", score float8, k bigint DEFAULT 10, caliper float8 DEFAULT NULL) RETURNS sipp.peers
 	AS 'MODULE_PATHNAME', 'sipp_nearest_comparator' LANGUAGE C WINDOW STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION sipp.nearest_comparator(float8, "any", "any", float8, bigint, float8) IS
-'The k pupils nearest on a score (prior attainment, a propensity) among those whom sipp.comparator would take, none further than the caliper (in the score''s units, NULL: no limit); all who are tied at the k-th distance count. A pupil without a score is in no pool and has none. leave_out may be NULL';
+'The k pupils nearest on a score (prior attainment, a propensity) among those whom sipp.comparator would take, none further than the caliper (in the score''s units, NULL: no limit); all who are tied at the k-th distance count. Distances that decimals make equal are equal: .1 from 4.1 to 4.2 and from 4.2 to 4.3. A pupil without a score is in no pool and has none. leave_out may be NULL';
 COMMENT ON FUNCTION sipp.nearest_comparator(boolean, "any", "any", float8, bigint, float8) IS
 'sipp.nearest_comparator of a yes/no outcome, as 1 and 0';
 
@@ -281,7 +281,7 @@ COMMENT ON COLUMN sipp.covariate_balance.difference IS 'actual - virtual';
 COMMENT ON COLUMN sipp.covariate_balance.sd IS 'standard deviation of all the school''s pupils, matched or not';
 COMMENT ON COLUMN sipp.covariate_balance.smd IS 'standardised mean difference: difference / sd';
 COMMENT ON COLUMN sipp.covariate_balance.variance_ratio IS 'variance of the matched pupils / variance of the weighted pool';
-COMMENT ON COLUMN sipp.covariate_balance.verdict IS 'balanced where |smd| is below the threshold, otherwise imbalanced';
+COMMENT ON COLUMN sipp.covariate_balance.verdict IS 'balanced where |smd| is below the threshold (equal to it, to rounding, is not below), otherwise imbalanced';
 COMMENT ON COLUMN sipp.covariate_balance.dropped IS 'rows left out because the covariate was NULL';
 COMMENT ON COLUMN sipp.covariate_balance.reason IS 'why figures are missing, or NULL';
 
@@ -440,7 +440,7 @@ CREATE TYPE sipp.school_verdict AS (
 COMMENT ON TYPE sipp.school_verdict IS 'Is the school unusual as schools go? The result of sipp.verdict. Store its columns, not the composite';
 COMMENT ON COLUMN sipp.school_verdict.z_schools IS 'difference / sqrt(std_error^2 + school_variance)';
 COMMENT ON COLUMN sipp.school_verdict.p_value IS 'two-sided p-value: that an ordinary school differs as much';
-COMMENT ON COLUMN sipp.school_verdict.verdict IS 'higher or lower than expected of a school (|z_schools| above 1.96), otherwise as expected';
+COMMENT ON COLUMN sipp.school_verdict.verdict IS 'higher or lower than expected of a school (|z_schools| above 1.96 by more than rounding), otherwise as expected';
 COMMENT ON COLUMN sipp.school_verdict.flip_risk IS 'probability that one draw of comparators gives another verdict; NULL without draw_se';
 
 CREATE FUNCTION sipp.verdict(difference float8, std_error float8, school_variance float8, draw_se float8 DEFAULT NULL) RETURNS sipp.school_verdict
