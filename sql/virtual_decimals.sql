@@ -53,3 +53,6 @@ SELECT i, sipp.pool(p), sipp.mean(p) FROM (SELECT i, sipp.nearest_comparator(i, 
 SELECT i, sipp.pool(p) FROM (SELECT i, sipp.nearest_comparator(i, i, NULL, score, 9, 1.7e308) OVER () AS p FROM unnest('{-1.7e308,-1.6e308,0,1.2e308,1.7e308}'::float8[]) WITH ORDINALITY s (score, i)) q ORDER BY i;
 -- minus zero is zero
 SELECT DISTINCT sipp.pool(p) FROM (SELECT sipp.nearest_comparator(i, i, NULL, score, 1) OVER () AS p FROM unnest('{-0,0,-0,0}'::float8[]) WITH ORDINALITY s (score, i)) q;
+
+SET client_min_messages = warning;
+DROP SCHEMA virtual_decimals CASCADE;

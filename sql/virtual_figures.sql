@@ -68,6 +68,26 @@ SELECT near((sipp.virtual_school_share(y, sipp.peers(c, own, successes))).p_valu
 FROM stored;
 SELECT (v).p_value IS NULL AS no_p_value, (v).reason FROM (SELECT sipp.virtual_school_share(y, p) AS v FROM (SELECT row_number() OVER (PARTITION BY p::text) AS n, * FROM
 	(SELECT i > 2 AS y, sipp.comparator(i > 2, i <= 3) OVER (PARTITION BY cell) AS p, i FROM generate_series(1, 9) i, generate_series(1, 2) cell) a WHERE i <= 3) b WHERE n < 6) s;
+-- keys that cross the unit make several pools in a cell: known, by looking at all pupils, and no exact test
+CREATE TABLE crossed AS
+SELECT i, cell, school, CASE WHEN r % 10 > 0 THEN school % 4 ELSE r % 5 END AS trust, CASE WHEN r % 19 > 0 THEN r % 11 < 6 END AS y, CASE WHEN r % 3 = 0 THEN 'home ' || school || '/' || r % 7 ELSE 'home' END AS home
+FROM (SELECT i, i % 9 AS cell, i * i % 13 AS school, ('x' || substr(md5(i::text), 1, 6))::bit(24)::int AS r FROM generate_series(1, 400) i) q;
+CREATE TABLE crossed_peer AS
+SELECT *, sipp.comparator(y, school, trust) OVER w AS p, sipp.comparator(y, school, home) OVER w AS h, sipp.comparator(y, school, trust, home) OVER w AS th,
+	   sipp.nearest_comparator(y, school, trust, i, 1000) OVER w AS n
+FROM crossed WINDOW w AS (PARTITION BY cell);
+CREATE FUNCTION several_pools(what text) RETURNS TABLE (cell int, school int, several boolean) LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN QUERY EXECUTE format('SELECT cell, school, count(DISTINCT pool) > 1 FROM (SELECT a.cell, a.school, a.i, array_agg(b.i ORDER BY b.i) FILTER (WHERE b.school <> a.school AND %s) AS pool
+		FROM crossed a JOIN crossed b USING (cell) WHERE a.y IS NOT NULL AND b.y IS NOT NULL GROUP BY 1, 2, 3) q GROUP BY 1, 2', what);
+END $$;
+SELECT what, count(*) > 300 AS pupils, bool_and((p::jsonb ? 'several_pools') = several) AS known, count(DISTINCT several) AS both
+FROM (SELECT cell, school, unnest('{trust,home,both,nearest}'::text[]) AS what, unnest(ARRAY[p, h, th, n]) AS p FROM crossed_peer WHERE y IS NOT NULL) q
+	 JOIN (SELECT 'trust' AS what, * FROM several_pools('b.trust <> a.trust') UNION ALL SELECT 'nearest', * FROM several_pools('b.trust <> a.trust')
+		   UNION ALL SELECT 'home', * FROM several_pools('b.home <> a.home') UNION ALL SELECT 'both', * FROM several_pools('b.home <> a.home AND b.trust <> a.trust')) s USING (what, cell, school)
+GROUP BY what ORDER BY what;
+SELECT DISTINCT (s).p_value IS NULL AS no_p_value, (s).reason FROM (SELECT sipp.virtual_school_share(y, p) AS s FROM crossed_peer GROUP BY school, cell HAVING bool_or(p::jsonb ? 'several_pools')) s;
+SELECT '{"version":1,"pool":1,"own":3,"several_pools":true,"mean":1,"sharing":3}'::sipp.peers, '{"version":1,"pool":1,"own":3,"several_pools":false,"mean":1,"sharing":3}'::sipp.peers;
 -- successes are known of 0/1 outcomes alone, and are the unit's own
 SELECT i, v, p::jsonb->'successes' AS successes FROM (SELECT i, v, sipp.comparator(y, i < 4) OVER (PARTITION BY v) AS p FROM generate_series(1, 6) i, LATERAL (VALUES ('numbers', i), ('yes', (i > 2)::int), ('one other', CASE WHEN i < 6 THEN 1 ELSE 2 END), ('none', NULL)) v (v, y)) q
 WHERE i IN (1, 6) ORDER BY v, i;
@@ -114,4 +134,5 @@ FROM (SELECT e, d, sipp.balance(x, p, .1) AS b, sipp.balance(x, p, .1 + 1e-9) AS
 -- a difference that is none is balanced, be the spread ever so small
 SELECT (b).verdict FROM (SELECT sipp.balance(1e9 + i * 1e-5, p) AS b FROM (SELECT i, school, sipp.comparator(1e9 + i * 1e-5, school) OVER () AS p FROM generate_series(1, 3) i, generate_series(1, 2) school) q WHERE school = 1) s;
 
+SET client_min_messages = warning;
 DROP SCHEMA virtual_figures CASCADE;

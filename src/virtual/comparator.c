@@ -7,8 +7,8 @@
  * one answer for each combination.
  *
  * Memory, until the partition ends: 4 bytes a row and 64 bytes a combination; in
- * the first call 40 bytes a combination more, with what keys.c takes, and 8 bytes a unit
- * where outcomes are 0 or 1.
+ * the first call 48 bytes a combination more, with what keys.c takes, and up to 13 bytes a
+ * unit.
  */
 #include "sipp.h"
 
@@ -113,10 +113,16 @@ make_peers(const KeySpace *keys, KeySums *sums, double shift, bool binary, Memor
 	int64	   *own = huge_array(work, sizeof(int64), n);
 	Peers	   *empty = peers_make();
 	int64	   *successes = binary ? count_successes(keys, sums, shift, work) : NULL;
+	int64	   *counts = huge_array(work, sizeof(int64), n);
+	bool	   *several;
 	int64		total = 0;
 
 	for (int c = 0; c < n; c++)
+	{
+		counts[c] = sums[c].n;
 		total += sums[c].n;
+	}
+	several = key_several(keys, counts, work);
 	key_pools(keys, sums, own);
 	for (int c = 0; c < n; c++)
 	{
@@ -131,6 +137,8 @@ make_peers(const KeySpace *keys, KeySums *sums, double shift, bool binary, Memor
 			p->flags |= PEERS_SUCCESSES;
 			p->successes = (uint32) successes[key_value(keys, c, 0)];
 		}
+		if (several != NULL && several[key_value(keys, c, 0)])
+			p->flags |= PEERS_SEVERAL;
 		p->pool = sums[c].n;
 		p->own = own[c];
 		p->total = total;

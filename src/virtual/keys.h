@@ -116,6 +116,13 @@ extern uint64 key_unit_hash(const KeySpace *s, int combination);
 /* The keys that matter for the pool, as a bit mask over keys; never empty. */
 extern int	key_effective(const KeySpace *s);
 
+/*
+ * Which units have pupils of several pools, because their combinations differ in a value
+ * of a key that others have too: [unit], made in cxt; NULL: none.  counts[combination] is
+ * the number of rows that count.
+ */
+extern bool *key_several(const KeySpace *s, const int64 *counts, MemoryContext cxt);
+
 /* Do two combinations share an effective key? */
 extern bool key_shared(const KeySpace *s, int a, int b);
 

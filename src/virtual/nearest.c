@@ -9,7 +9,7 @@
  *
  * A partition of n rows takes O(n log^2 n) steps, whatever the keys, k, scores and ties are.
  *
- * Memory, until the partition ends: 44 bytes a row, 4 bytes a unit, and what keys.c takes;
+ * Memory, until the partition ends: 44 bytes a row, 5 bytes a unit, and what keys.c takes;
  * in the first call 33 bytes a row more, 56 a row of the largest unit, and what sorted.c
  * takes.
  */
@@ -38,6 +38,7 @@ typedef struct Nearest
 	int32	   *place;			/* [row]: its place there; without a score -1 - its
 								 * combination */
 	int32	   *own;			/* [unit]: its candidates */
+	bool	   *several;		/* [unit]: do keys make its pools differ? or NULL */
 	Peers		answer;			/* of the current row */
 } Nearest;
 
@@ -457,6 +458,7 @@ take_places(Work *w, MemoryContext cxt)
 	Nearest    *r = w->result;
 	Sorted	   *s = &w->sorted;
 	int32	   *combination = huge_array(w->cxt, sizeof(int32), w->nscored);
+	int64	   *counts;
 
 	r->scored = huge_array(cxt, sizeof(SortedRow), w->nscored);
 	r->own = huge_zeroed(cxt, sizeof(int32), key_values(r->keys, 0));
@@ -483,6 +485,11 @@ take_places(Work *w, MemoryContext cxt)
 		}
 	}
 	pfree(w->outcome);
+	counts = huge_zeroed(w->cxt, sizeof(int64), key_combinations(r->keys));
+	for (int i = 0; i < s->n; i++)
+		counts[combination[i]]++;
+	r->several = key_several(r->keys, counts, cxt);
+	pfree(counts);
 	sorted_finish(s, combination, w->cxt);
 	pfree(combination);
 }
@@ -499,7 +506,6 @@ make_nearest(FunctionCallInfo fcinfo, Nearest *result, MemoryContext cxt)
 	Work		w;
 
 	result->answer = *empty;
-	result->answer.flags = PEERS_UNIT;
 	pfree(empty);
 	w.result = result;
 	w.cxt = AllocSetContextCreate(CurrentMemoryContext, FUNC, ALLOCSET_DEFAULT_SIZES);
@@ -560,6 +566,9 @@ sipp_nearest_comparator(PG_FUNCTION_ARGS)
 	p->pool = row->pool;
 	p->own = r->own[key_value(r->keys, row->combination, 0)];
 	p->unit = key_unit_hash(r->keys, row->combination);
+	p->flags = PEERS_UNIT;
+	if (r->several != NULL && r->several[key_value(r->keys, row->combination, 0)])
+		p->flags |= PEERS_SEVERAL;
 	p->mean = row->mean;
 	p->variance = row->variance;
 	p->sharing = row->sharing;

@@ -190,6 +190,8 @@ sipp_peers_in(PG_FUNCTION_ARGS)
 		p->flags |= PEERS_SUCCESSES;
 		p->successes = successes_of(json_get_count(&in, "successes"));
 	}
+	if (json_has(&in, "several_pools") && json_get_bool(&in, "several_pools"))
+		p->flags |= PEERS_SEVERAL;
 	if (json_has(&in, "unit"))
 	{
 		p->flags |= PEERS_UNIT;
@@ -229,6 +231,8 @@ sipp_peers_out(PG_FUNCTION_ARGS)
 		appendStringInfo(&s, ",\"total\":" INT64_FORMAT, p->total);
 	if (p->flags & PEERS_SUCCESSES)
 		appendStringInfo(&s, ",\"successes\":%u", p->successes);
+	if (p->flags & PEERS_SEVERAL)
+		appendStringInfoString(&s, ",\"several_pools\":true");
 	if (p->flags & PEERS_UNIT)
 		appendStringInfo(&s, ",\"unit\":\"%016llx\"", (unsigned long long) p->unit);
 	field_float(&s, "mean", p->mean);

@@ -76,7 +76,7 @@ typedef struct ShareState
 	Units		units;
 	bool		uncounted;		/* a pupil that its own peers do not count */
 	int			empty;			/* causes of empty pools (aggregate.h) */
-	bool		uneven;			/* pools that the unit's pupils share in part */
+	bool		uneven;			/* pools that the unit's pupils of a cell share in part */
 	Dd			expected;		/* sum of the pools' shares */
 	int64		nclass;
 	int64		room;
@@ -150,7 +150,7 @@ share_count(ShareState *s, const Peers *p, int64 rows, int64 successes)
 	{
 		peers_need_binary(p, FUNC, "peers");
 		s->uncounted |= !PEERS_COUNT_PUPIL(p);
-		s->uneven |= p->sharing != (double) p->own;
+		s->uneven |= p->sharing != (double) p->own || (p->flags & PEERS_SEVERAL) != 0;
 		s->classes[s->nclass].peers = *p;
 		s->classes[s->nclass].rows = 0;
 		s->classes[s->nclass].successes = 0;
@@ -576,7 +576,7 @@ sipp_virtual_share_final(PG_FUNCTION_ARGS)
 		else if (s->uncounted)
 			reason = "a pupil with an outcome is not counted in its peers' own: no p-value";
 		else if (s->uneven)
-			reason = "pools overlap in part, as nearest neighbours do: no exact p-value";
+			reason = "the unit's pupils of a cell have pools that overlap in part: no exact p-value";
 		else
 		{
 			p = share_p_value(s);

@@ -38,7 +38,9 @@
 #define PEERS_UNIT		0x01	/* unit is known */
 #define PEERS_TOTAL		0x02	/* total is known */
 #define PEERS_SUCCESSES	0x04	/* successes are known */
-#define PEERS_FLAGS		(PEERS_UNIT | PEERS_TOTAL | PEERS_SUCCESSES)
+#define PEERS_SEVERAL	0x08	/* the unit's pupils of the cell have several pools, as one of
+								 * the keys left out is not the same for all of them */
+#define PEERS_FLAGS		(PEERS_UNIT | PEERS_TOTAL | PEERS_SUCCESSES | PEERS_SEVERAL)
 
 typedef struct Peers
 {
@@ -55,7 +57,8 @@ typedef struct Peers
 	double		variance;		/* of the pool, divisor pool - 1; NaN below two */
 	double		sharing;		/* how many of the unit's pupils lean on this pool: own for a
 								 * cell; for nearest neighbours the sum over the unit's
-								 * pupils j of |pool and pool_j| / pool_j */
+								 * pupils j of |pool and pool_j| / pool_j; where these have
+								 * several pools an upper bound of it */
 } Peers;
 
 /* peers.c */

@@ -253,7 +253,7 @@ CREATE AGGREGATE sipp.virtual_school_share(outcome boolean, peers sipp.peers) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE sipp.virtual_school_share(float8, sipp.peers) IS
-'A yes/no outcome (0 or 1) of the school''s pupils beside their pools, with Fisher''s exact test over cells: given how many of a cell''s pupils succeed, those of the unit are a random draw (hypergeometric); two-sided is all that is no more probable than what was observed. For sipp.comparator whose further keys each hold whole schools; not for nearest pupils';
+'A yes/no outcome (0 or 1) of the school''s pupils beside their pools, with Fisher''s exact test over cells: given how many of a cell''s pupils succeed, those of the unit are a random draw (hypergeometric); two-sided is all that is no more probable than what was observed. Where the unit''s pupils of a cell have pools that overlap in part, as nearest pupils have and keys that divide the unit make, there is no p-value';
 COMMENT ON AGGREGATE sipp.virtual_school_share(boolean, sipp.peers) IS
 'sipp.virtual_school_share of a boolean outcome';
 
