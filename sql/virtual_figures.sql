@@ -131,6 +131,9 @@ FROM (SELECT e, d, sipp.balance(x, p, .1) AS b, sipp.balance(x, p, .1 + 1e-9) AS
 	  FROM (SELECT e, d, school, x, sipp.comparator(x, school) OVER (PARTITION BY e, d) AS p
 			FROM generate_series(-3.3, 100.1, 1.1) e, generate_series(.1, .9, .1) d, LATERAL (SELECT 'A', (e + d * s)::float8 FROM generate_series(-1, 1) s UNION ALL SELECT 'B', (e - d / 10)::float8) v (school, x)) q
 	  WHERE school = 'A' GROUP BY e, d) s;
+-- a school that has 0 and 1 alone of a covariate of which the pools have more is not yes or no
+SELECT near((b).sd, sqrt(1 / 3.0)) AS sd, near((b).variance_ratio, (1 / 3.0) / 7) AS variance_ratio, (b).reason
+FROM (SELECT sipp.balance(x, p) AS b FROM (SELECT i, x, sipp.comparator(x, i < 5) OVER () AS p FROM unnest('{0,1,1,0,0,5,1}'::int[]) WITH ORDINALITY u (x, i)) q WHERE i < 5) s;
 -- a difference that is none is balanced, be the spread ever so small
 SELECT (b).verdict FROM (SELECT sipp.balance(1e9 + i * 1e-5, p) AS b FROM (SELECT i, school, sipp.comparator(1e9 + i * 1e-5, school) OVER () AS p FROM generate_series(1, 3) i, generate_series(1, 2) school) q WHERE school = 1) s;
 
