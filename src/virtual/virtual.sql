@@ -56,7 +56,7 @@ COMMENT ON FUNCTION sipp.peers(sipp.cohort, bigint) IS
 CREATE FUNCTION sipp.peers(cohort sipp.cohort, own bigint, successes bigint) RETURNS sipp.peers
 	AS 'MODULE_PATHNAME', 'sipp_peers_from_cohort' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION sipp.peers(sipp.cohort, bigint, bigint) IS
-'The same for a 0/1 outcome and sipp.virtual_school_share: successes is the number of the unit''s own pupils in the cell whose outcome is 1. It tells cells apart whose pools have the same figures';
+'Peers out of a stored cell of a 0/1 outcome, for sipp.virtual_school_share: own is the number of the unit''s own pupils in the cell, successes of those whose outcome is 1. The latter tells cells apart whose pools have the same figures';
 
 -- windows: every pupil beside similar pupils elsewhere
 
@@ -80,7 +80,7 @@ CREATE FUNCTION sipp.nearest_comparator(outcome float8, unit "any", leave_out "a
 CREATE FUNCTION sipp.nearest_comparator(outcome boolean, unit "any", leave_out "any", score float8, k bigint DEFAULT 10, caliper float8 DEFAULT NULL) RETURNS sipp.peers
 	AS 'MODULE_PATHNAME', 'sipp_nearest_comparator' LANGUAGE C WINDOW STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION sipp.nearest_comparator(float8, "any", "any", float8, bigint, float8) IS
-'The k pupils nearest on a score (prior attainment, a propensity) among those whom sipp.comparator would take, none further than the caliper (in the score''s units, NULL: no limit); all who are tied at the k-th distance count. Distances that decimals make equal are equal: .1 from 4.1 to 4.2 and from 4.2 to 4.3. A pupil without a score is in no pool and has none. leave_out may be NULL';
+'The k pupils nearest on a score (prior attainment, a propensity) among those whom sipp.comparator would take, all who are tied at the k-th distance included and none further than the caliper (in the score''s units, NULL: no limit); distances that decimals make equal are equal, as from 4.1 to 4.2 and from 4.2 to 4.3. A pupil without a score is in no pool and has none; leave_out may be NULL';
 COMMENT ON FUNCTION sipp.nearest_comparator(boolean, "any", "any", float8, bigint, float8) IS
 'sipp.nearest_comparator of a yes/no outcome, as 1 and 0';
 
