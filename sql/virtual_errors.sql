@@ -57,7 +57,7 @@ SELECT length(b), receive(b) FROM sent;
 SELECT p::text = with_field('version', '1')::sipp.peers::text FROM received;
 SELECT at, value, receive(set_byte(b, at, value)) FROM sent, (VALUES
 	-- version, flags, pool, own, total, unit, mean, variance, sharing
-	(0, 0), (0, 2), (1, 4), (1, 1), (1, 2), (1, 255), (2, 255), (9, 0), (10, 255), (17, 9), (18, 255), (25, 1), (34, 255), (34, 127), (42, 255), (42, 127), (50, 191), (50, 127)) t (at, value);
+	(0, 0), (0, 2), (1, 16), (1, 4), (1, 1), (1, 2), (1, 255), (2, 255), (9, 0), (10, 255), (17, 9), (18, 255), (25, 1), (34, 255), (34, 127), (42, 255), (42, 127), (50, 191), (50, 127)) t (at, value);
 SELECT receive(substr(b, 1, 50)) FROM sent;
 SELECT receive(b || '\x00'::bytea) FROM sent;
 SELECT receive('') FROM sent;

@@ -120,6 +120,32 @@ units_merge(Units *u, const Units *other)
 }
 
 /*
+ * Why pupils have nobody in their pool: a bit for each cause that was met.
+ */
+#define EMPTY_ABSENT	0x01	/* there are no peers at all */
+#define EMPTY_OWN		0x02	/* the cell's outcomes are all the unit's own */
+#define EMPTY_LEFT_OUT	0x04	/* the cell's others all share a key that is left out */
+#define EMPTY_UNKNOWN	0x08	/* nobody in the cell has an outcome, as the window saw it */
+#define EMPTY_NEAREST	0x10	/* of nearest pupils: no score, or nobody near enough */
+#define EMPTY_STORED	0x20	/* of a stored cell */
+
+/* The cause of one pupil, whose peers are NULL or whose pool is empty. */
+static inline int
+empty_cause(const Peers *p)
+{
+	if (p == NULL)
+		return EMPTY_ABSENT;
+	if ((p->flags & PEERS_TOTAL) == 0)
+		return (p->flags & PEERS_UNIT) != 0 ? EMPTY_NEAREST : EMPTY_STORED;
+	if (p->total == 0)
+		return EMPTY_UNKNOWN;
+	return p->own == p->total ? EMPTY_OWN : EMPTY_LEFT_OUT;
+}
+
+/* benchmark.c: the reason of a group without a matched pupil, from its causes. */
+extern const char *empty_reason(int causes);
+
+/*
  * Does a pupil with an outcome count among those who lean on its own pool?  A
  * caller of sipp.peers may have got "own" wrong; the slack is for a sum of
  * fractions.

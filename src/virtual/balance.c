@@ -42,6 +42,7 @@ typedef struct Balance
 	int64		dropped;
 	double		threshold;		/* 0: no row yet */
 	Units		units;
+	int			empty;			/* causes of empty pools (aggregate.h) */
 	bool		uncounted;		/* a pupil that its own peers do not count */
 	bool		many_values;	/* others than 0 and 1, here or in a pool */
 
@@ -140,7 +141,11 @@ balance_accum(FunctionCallInfo fcinfo, bool is_boolean)
 		units_add(&b->units, p->unit);
 		if (p->pool > 0)
 			balance_add(b, x, p);
+		else
+			b->empty |= empty_cause(p);
 	}
+	else
+		b->empty |= empty_cause(NULL);
 	PG_RETURN_POINTER(b);
 }
 
@@ -184,6 +189,7 @@ sipp_balance_combine(PG_FUNCTION_ARGS)
 	a->pupils += b->pupils;
 	a->matched += b->matched;
 	a->dropped += b->dropped;
+	a->empty |= b->empty;
 	a->uncounted |= b->uncounted;
 	a->many_values |= b->many_values;
 	a->all = dd_add(a->all, b->all);
@@ -216,6 +222,13 @@ sipp_balance_deserialize(PG_FUNCTION_ARGS)
 	return state_from_bytes(fcinfo, FUNC, sizeof(Balance));
 }
 
+/* Variance of n values with these sums; 0 where it is all rounding. */
+static double
+balance_variance(Dd square, Dd sum, double n)
+{
+	return true_variance(dd_centred(square, sum, n) / (n - 1), sqrt(dd_value(square) / n));
+}
+
 /* Standard deviation of all pupils; NaN where there is none. */
 static double
 balance_sd(const Balance *b)
@@ -230,7 +243,21 @@ balance_sd(const Balance *b)
 	}
 	if (b->pupils < 2)
 		return NAN;
-	return sqrt(dd_centred(b->all_square, b->all, n) / (n - 1));
+	return sqrt(balance_variance(b->all_square, b->all, n));
+}
+
+/*
+ * Is the difference below the threshold, in standard deviations?  Values are rounded in
+ * proportion to their own size, which may be far above their difference.
+ */
+static bool
+is_balanced(const Balance *b, double difference, double sd)
+{
+	double		size = sqrt(dd_value(b->all_square) / (double) b->pupils) +
+		fabs(dd_value(b->mean)) / (double) b->matched;
+	double		rounding = ROUNDING * (size + b->threshold * sd);
+
+	return fabs(difference) <= rounding || fabs(difference) < b->threshold * sd - rounding;
 }
 
 /*
@@ -256,8 +283,9 @@ balance_variance_ratio(const Balance *b, const char **reason)
 	if (*reason != NULL)
 		return NAN;
 
-	own = dd_centred(b->own_square, b->own, n) / (n - 1);
-	pools = (dd_value(b->within) + dd_centred(b->mean_square, b->mean, n)) / n;
+	own = balance_variance(b->own_square, b->own, n);
+	pools = true_variance((dd_value(b->within) + dd_centred(b->mean_square, b->mean, n)) / n,
+						  sqrt(dd_value(b->mean_square) / n));
 	left = 1 - dd_value(b->leaning) / n / n;
 	if (!(pools > 0) || !(left > 0))
 	{
@@ -291,7 +319,7 @@ sipp_balance_final(PG_FUNCTION_ARGS)
 	if (b->pupils == 0)
 		reason = "no pupil has the covariate";
 	else if (b->matched == 0)
-		reason = "every pool is empty";
+		reason = empty_reason(b->empty);
 	else
 	{
 		const char *no_ratio = NULL;
@@ -317,7 +345,8 @@ sipp_balance_final(PG_FUNCTION_ARGS)
 	put_float(values, nulls, 6, sd);
 	put_float(values, nulls, 7, smd);
 	put_float(values, nulls, 8, ratio);
-	put_text(values, nulls, 9, isnan(smd) ? NULL : fabs(smd) < b->threshold ? "balanced" : "imbalanced");
+	put_text(values, nulls, 9, isnan(smd) ? NULL :
+			 is_balanced(b, difference, sd) ? "balanced" : "imbalanced");
 	values[10] = Int64GetDatum(b->dropped);
 	put_text(values, nulls, 11, reason);
 	PG_RETURN_DATUM(row_datum(result_desc(fcinfo), lengthof(values), values, nulls));

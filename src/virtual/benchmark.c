@@ -52,6 +52,7 @@ typedef struct Benchmark
 	Units		units;
 	bool		uncounted;		/* a pupil that its own peers do not count */
 	bool		share_known;
+	int			empty;			/* causes of empty pools (aggregate.h) */
 	double		max_share;		/* largest part of a cell that is left out */
 
 	/* over the matched pupils */
@@ -85,7 +86,7 @@ flip_risk(double z, double noise)
 		return NAN;
 	if (noise == 0)
 		return 0;
-	if (near < 0)
+	if (is_critical(z))
 		return dist_norm_cdf(near / noise) - dist_norm_cdf(far / noise);
 	return dist_norm_sf(near / noise) + dist_norm_cdf(far / noise);
 }
@@ -135,7 +136,10 @@ benchmark_add(Benchmark *b, double y, const Peers *p)
 	b->pupils++;
 	units_add(&b->units, p->unit);
 	if (p->pool == 0)
+	{
+		b->empty |= empty_cause(p);
 		return;
+	}
 
 	b->matched++;
 	b->uncounted |= !PEERS_COUNT_PUPIL(p);
@@ -176,7 +180,10 @@ benchmark_accum(FunctionCallInfo fcinfo, bool is_boolean)
 	}
 	y = outcome_number(PG_GETARG_DATUM(1), is_boolean, FUNC, "outcome");
 	if (PG_ARGISNULL(2))
+	{
 		b->pupils++;			/* a cell that nobody published: unmatched */
+		b->empty |= empty_cause(NULL);
+	}
 	else
 	{
 		if (is_boolean)
@@ -229,6 +236,7 @@ sipp_virtual_school_combine(PG_FUNCTION_ARGS)
 	a->dropped += b->dropped;
 	a->uncounted |= b->uncounted;
 	a->share_known |= b->share_known;
+	a->empty |= b->empty;
 	a->max_share = Max(a->max_share, b->max_share);
 	a->outcome = dd_add(a->outcome, b->outcome);
 	a->difference = dd_add(a->difference, b->difference);
@@ -259,6 +267,54 @@ sipp_virtual_school_deserialize(PG_FUNCTION_ARGS)
 	return state_from_bytes(fcinfo, FUNC, sizeof(Benchmark));
 }
 
+/* The reason of a group without a matched pupil: see aggregate.h. */
+const char *
+empty_reason(int causes)
+{
+	switch (causes)
+	{
+		case EMPTY_ABSENT:
+			return "no pupil has peers";
+		case EMPTY_OWN:
+			return "every pool is empty: in each cell only one unit has outcomes";
+		case EMPTY_LEFT_OUT:
+		case EMPTY_OWN | EMPTY_LEFT_OUT:
+			return "every pool is empty: all others with an outcome share a key that is left out";
+		case EMPTY_UNKNOWN:
+			return "every pool is empty: nobody in the cells has an outcome";
+		case EMPTY_NEAREST:
+			return "every pool is empty: no score, or nobody to take within the caliper";
+		case EMPTY_STORED:
+			return "every pool is empty: so are the stored cells";
+		default:
+			return "every pool is empty";
+	}
+}
+
+/* What to do about it. */
+static const char *
+empty_hint(int causes)
+{
+	switch (causes)
+	{
+		case EMPTY_ABSENT:
+			return "Peers are NULL where a join found no stored cell.";
+		case EMPTY_OWN:
+			return "Keep the unit out of PARTITION BY, and others in the query: WHERE comes before the window. "
+				"Where row-level security shows one unit only, sipp.peers(cohort, own) benchmarks against stored cells.";
+		case EMPTY_LEFT_OUT:
+		case EMPTY_OWN | EMPTY_LEFT_OUT:
+			return "Keep the keys out of PARTITION BY. Row-level security that shows one authority only has the same "
+				"effect; sipp.peers(cohort, own) benchmarks against stored cells instead.";
+		case EMPTY_UNKNOWN:
+			return "Make the peers with the same outcome.";
+		case EMPTY_NEAREST:
+			return "Look at the scores, the caliper and the keys, which must not be in PARTITION BY.";
+		default:
+			return "See what sipp.own(peers) and sipp.total(peers) say of the cells.";
+	}
+}
+
 /*
  * Say once a query what an analyst would otherwise take for a result: that there
  * is nobody to compare with, or that a school is compared with what it leaves
@@ -271,12 +327,11 @@ benchmark_notices(BenchmarkCall *call, const Benchmark *b)
 	{
 		if (!call->empty_noticed)
 			ereport(NOTICE,
-					(errmsg("%s: a group has no matched pupil, every pool is empty", FUNC),
+					(errmsg("%s: a group has no matched pupil, %s", FUNC, empty_reason(b->empty)),
 					 errdetail_plural("It has " INT64_FORMAT " pupil with an outcome.",
 									  "It has " INT64_FORMAT " pupils with an outcome.",
 									  (unsigned long) b->pupils, b->pupils),
-					 errhint("Row-level security that hides other schools' pupils has this effect; "
-							 "sipp.peers(cohort, own) benchmarks against stored cells instead.")));
+					 errhint("%s", empty_hint(b->empty))));
 		call->empty_noticed = true;
 	}
 	else if (b->max_share >= NOTICE_SHARE)
@@ -326,7 +381,7 @@ sipp_virtual_school_final(PG_FUNCTION_ARGS)
 	if (b->pupils == 0)
 		reason = "no pupil has an outcome";
 	else if (b->matched == 0)
-		reason = "every pool is empty";
+		reason = empty_reason(b->empty);
 	else
 	{
 		difference = dd_value(dd_div(b->difference, n));

@@ -7,7 +7,8 @@
  * one answer for each combination.
  *
  * Memory, until the partition ends: 4 bytes a row and 64 bytes a combination; in
- * the first call 40 bytes a combination more, with what keys.c takes.
+ * the first call 48 bytes a combination more, with what keys.c takes, and up to 13 bytes a
+ * unit.
  */
 #include "sipp.h"
 
@@ -29,15 +30,17 @@ typedef struct Comparator
 
 /*
  * Read the partition: the combination of each row, and the sums of each combination about
- * a shift.  The first outcomes decide it; should a later one be much nearer to 0, the
+ * a shift, and whether all outcomes are 0 or 1.  The first outcomes decide the shift; should a later one be much nearer to 0, the
  * sums so far are moved, which costs them nothing, being of larger numbers.
  */
 static KeySums *
-read_partition(PartitionScan *scan, int32 *combination, double *shift, MemoryContext work)
+read_partition(PartitionScan *scan, int32 *combination, double *shift, bool *is_binary,
+			   MemoryContext work)
 {
 	KeySums    *sums = NULL;
 	int			room = 0;
 	bool		shifted = false;
+	bool		binary = true;
 	int			first = 0;
 	int			n;
 
@@ -68,7 +71,6 @@ read_partition(PartitionScan *scan, int32 *combination, double *shift, MemoryCon
 		for (int i = 0; i < n; i++)
 		{
 			int			c = scan->combination[i];
-
 			double		y = scan->value[0][i];
 
 			combination[first + i] = c;
@@ -81,25 +83,46 @@ read_partition(PartitionScan *scan, int32 *combination, double *shift, MemoryCon
 				*shift = y;
 			}
 			key_sums_add(&sums[c], y, *shift);
+			binary = binary && (y == 0 || y == 1);
 		}
 		first += n;
 	}
+	*is_binary = binary && shifted;
 	return sums;
+}
+
+/* The successes of each unit, given the sums of 0/1 outcomes by combination. */
+static int64 *
+count_successes(const KeySpace *keys, const KeySums *sums, double shift, MemoryContext work)
+{
+	int64	   *successes = huge_zeroed(work, sizeof(int64), key_values(keys, 0));
+
+	for (int c = 0; c < key_combinations(keys); c++)
+		successes[key_value(keys, c, 0)] +=
+			(int64) rint(dd_value(sums[c].sum) + shift * (double) sums[c].n);
+	return successes;
 }
 
 /* The answers, one for each combination. */
 static Peers *
-make_peers(const KeySpace *keys, KeySums *sums, double shift, MemoryContext work,
+make_peers(const KeySpace *keys, KeySums *sums, double shift, bool binary, MemoryContext work,
 		   MemoryContext cxt)
 {
 	int			n = key_combinations(keys);
 	Peers	   *peers = huge_array(cxt, sizeof(Peers), n);
 	int64	   *own = huge_array(work, sizeof(int64), n);
 	Peers	   *empty = peers_make();
+	int64	   *successes = binary ? count_successes(keys, sums, shift, work) : NULL;
+	int64	   *counts = huge_array(work, sizeof(int64), n);
+	bool	   *several;
 	int64		total = 0;
 
 	for (int c = 0; c < n; c++)
+	{
+		counts[c] = sums[c].n;
 		total += sums[c].n;
+	}
+	several = key_several(keys, counts, work);
 	key_pools(keys, sums, own);
 	for (int c = 0; c < n; c++)
 	{
@@ -109,6 +132,13 @@ make_peers(const KeySpace *keys, KeySums *sums, double shift, MemoryContext work
 			CHECK_FOR_INTERRUPTS();
 		*p = *empty;
 		p->flags = PEERS_UNIT | PEERS_TOTAL;
+		if (binary)
+		{
+			p->flags |= PEERS_SUCCESSES;
+			p->successes = (uint32) successes[key_value(keys, c, 0)];
+		}
+		if (several != NULL && several[key_value(keys, c, 0)])
+			p->flags |= PEERS_SEVERAL;
 		p->pool = sums[c].n;
 		p->own = own[c];
 		p->total = total;
@@ -137,6 +167,7 @@ make_comparator(FunctionCallInfo fcinfo, Comparator *result, MemoryContext cxt)
 	PartitionScan scan;
 	KeySums    *sums;
 	double		shift = 0;
+	bool		binary;
 
 	scan.nnumber = 1;
 	scan.number[0].argument = ARG_OUTCOME;
@@ -145,9 +176,9 @@ make_comparator(FunctionCallInfo fcinfo, Comparator *result, MemoryContext cxt)
 	scan.number[0].is_boolean = get_fn_expr_argtype(fcinfo->flinfo, ARG_OUTCOME) == BOOLOID;
 	scan_begin(&scan, winobj, FUNC, keys, rows, work);
 	result->combination = huge_array(cxt, sizeof(int32), rows);
-	sums = read_partition(&scan, result->combination, &shift, work);
+	sums = read_partition(&scan, result->combination, &shift, &binary, work);
 	key_space_finish(keys);
-	result->peers = make_peers(keys, sums, shift, work, cxt);
+	result->peers = make_peers(keys, sums, shift, binary, work, cxt);
 	MemoryContextDelete(work);
 
 	/* no row is read again, so that the window can forget those it has passed */

@@ -588,6 +588,59 @@ key_effective(const KeySpace *s)
 	return s->effective;
 }
 
+/*
+ * Which units have several pools: see keys.h.  A value that no other unit has leaves nobody
+ * else out, so that one is like another.
+ */
+bool *
+key_several(const KeySpace *s, const int64 *counts, MemoryContext cxt)
+{
+	const int32 unseen = -1;
+	const int32 many = -2;
+	int			most = s->key[0].n;
+	bool	   *several;
+	int32	   *owner;			/* [value of a key]: the unit that has it, or many */
+	int32	   *first;			/* [unit]: its first value that many have, or many */
+
+	if ((s->effective & (s->effective - 1)) == 0)
+		return NULL;			/* the unit, or a key that it determines */
+	for (int k = 1; k < s->reader->n; k++)
+		most = Max(most, s->key[k].n);
+	several = huge_zeroed(cxt, sizeof(bool), s->key[0].n);
+	owner = huge_array(cxt, sizeof(int32), most);
+	first = huge_array(cxt, sizeof(int32), s->key[0].n);
+	for (int k = 1; k < s->reader->n; k++)
+	{
+		if ((s->effective & (1 << k)) == 0)
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		memset(owner, unseen, sizeof(int32) * s->key[k].n);
+		memset(first, unseen, sizeof(int32) * s->key[0].n);
+		for (int c = 0; c < s->n; c++)
+		{
+			int32	   *of = &owner[key_value(s, c, k)];
+
+			if (counts[c] > 0)
+				*of = *of == unseen || *of == key_value(s, c, 0) ? key_value(s, c, 0) : many;
+		}
+		for (int c = 0; c < s->n; c++)
+		{
+			int			unit = key_value(s, c, 0);
+			int32		value = key_value(s, c, k);
+
+			if (counts[c] == 0)
+				continue;
+			value = owner[value] == many ? value : many;
+			if (first[unit] == unseen)
+				first[unit] = value;
+			several[unit] |= first[unit] != value;
+		}
+	}
+	pfree(owner);
+	pfree(first);
+	return several;
+}
+
 bool
 key_shared(const KeySpace *s, int a, int b)
 {

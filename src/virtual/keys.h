@@ -116,6 +116,13 @@ extern uint64 key_unit_hash(const KeySpace *s, int combination);
 /* The keys that matter for the pool, as a bit mask over keys; never empty. */
 extern int	key_effective(const KeySpace *s);
 
+/*
+ * Which units have pupils of several pools, because their combinations differ in a value
+ * of a key that others have too: [unit], made in cxt; NULL: none.  counts[combination] is
+ * the number of rows that count.
+ */
+extern bool *key_several(const KeySpace *s, const int64 *counts, MemoryContext cxt);
+
 /* Do two combinations share an effective key? */
 extern bool key_shared(const KeySpace *s, int a, int b);
 
@@ -142,8 +149,8 @@ key_sums_add(KeySums *s, double y, double shift)
 extern void key_sums_rebase(KeySums *s, double from, double to);
 
 /*
- * Mean and variance (divisor n - 1) of a set of rows; NaN where there is none.  Equal
- * outcomes have variance 0.
+ * Mean and variance (divisor n - 1) of a set of rows; NaN where there is none.  Outcomes
+ * that are equal, or differ by roundings, have variance 0.
  */
 extern void key_sums_moments(const KeySums *s, double shift, double *mean, double *variance);
 

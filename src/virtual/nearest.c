@@ -4,12 +4,12 @@
  *
  * The first call in a partition sorts all by score and finds each row's *window*: from the
  * first to the last candidate whose distance is at most that of the k-th nearest of
- * those who share no key (sorted.h).  The row's pool are those of its window who share no
+ * those who share no key, or the same (sorted.h).  The row's pool are those of its window who share no
  * key.  The other calls look their answer up.
  *
  * A partition of n rows takes O(n log^2 n) steps, whatever the keys, k, scores and ties are.
  *
- * Memory, until the partition ends: 44 bytes a row, 4 bytes a unit, and what keys.c takes;
+ * Memory, until the partition ends: 44 bytes a row, 5 bytes a unit, and what keys.c takes;
  * in the first call 33 bytes a row more, 56 a row of the largest unit, and what sorted.c
  * takes.
  */
@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
+#include "utils/fmgroids.h"
 
 #include "virtual/sorted.h"
 
@@ -37,6 +38,7 @@ typedef struct Nearest
 	int32	   *place;			/* [row]: its place there; without a score -1 - its
 								 * combination */
 	int32	   *own;			/* [unit]: its candidates */
+	bool	   *several;		/* [unit]: do keys make its pools differ? or NULL */
 	Peers		answer;			/* of the current row */
 } Nearest;
 
@@ -62,6 +64,7 @@ typedef struct Work
 	int			rows;
 	int			k;
 	double		caliper;		/* infinite if there is none */
+	double		caliper_precision;	/* what it is off by at most, relative to itself */
 	double	   *outcome;		/* [row], NaN if NULL */
 	Scored	   *sort;			/* rows with a score */
 	int			nscored;
@@ -327,6 +330,23 @@ partition_setting(FunctionCallInfo fcinfo, int arg, const char *name, int rows,
 	return first;
 }
 
+/* The precision of an argument: a column of type real arrives through a cast. */
+static double
+argument_precision(FunctionCallInfo fcinfo, int arg)
+{
+	Node	   *expr = list_nth(((WindowFunc *) fcinfo->flinfo->fn_expr)->args, arg);
+
+	return IsA(expr, FuncExpr) && ((FuncExpr *) expr)->funcid == F_FLOAT8_FLOAT4 ?
+		SORTED_PRECISION_REAL : SORTED_PRECISION;
+}
+
+/* Is a number whole, and small enough that its neighbours are too? */
+static inline bool
+is_whole(double x, double precision)
+{
+	return fabs(x) <= (precision == SORTED_PRECISION ? 0x1p53 : 0x1p24) && x == rint(x);
+}
+
 /* k and the caliper of the partition. */
 static void
 read_settings(FunctionCallInfo fcinfo, Work *w)
@@ -354,6 +374,43 @@ read_settings(FunctionCallInfo fcinfo, Work *w)
 					 errdetail("It is %g.", caliper.real),
 					 errhint("NULL is no limit.")));
 		w->caliper = caliper.real;
+	}
+	w->caliper_precision = argument_precision(fcinfo, ARG_CALIPER);
+	if (is_whole(w->caliper, w->caliper_precision))
+		w->caliper_precision = 0;
+}
+
+/*
+ * The largest distance from a score: the caliper, or the same.  A caliper may be rounded
+ * more than the scores are, or where they are not.
+ */
+static double
+distance_limit(const Work *w, double score)
+{
+	if (isinf(w->caliper))
+		return w->caliper;
+	return w->caliper + w->sorted.precision * fabs(score) +
+		Max(w->sorted.precision, w->caliper_precision) * w->caliper;
+}
+
+/*
+ * Whole scores are exact.  Scores so large that a distance could overflow are scaled by a
+ * power of two, which changes no digit of those that count beside them.
+ */
+static void
+set_precision(Work *w)
+{
+	int			i = 0;
+
+	while (i < w->nscored && is_whole(w->sort[i].score, w->sorted.precision))
+		i++;
+	if (i == w->nscored)
+		w->sorted.precision = 0;
+	else if (Max(fabs(w->sort[0].score), fabs(w->sort[w->nscored - 1].score)) > DBL_MAX / 8)
+	{
+		for (i = 0; i < w->nscored; i++)
+			w->sort[i].score /= 8;
+		w->caliper /= 8;
 	}
 }
 
@@ -390,6 +447,8 @@ read_partition(FunctionCallInfo fcinfo, Work *w)
 			}
 		}
 	sort_scored(w->sort, w->nscored);
+	w->sorted.precision = argument_precision(fcinfo, ARG_SCORE);
+	set_precision(w);
 }
 
 /* Put the rows with a score into their places; those with an outcome are candidates. */
@@ -399,6 +458,7 @@ take_places(Work *w, MemoryContext cxt)
 	Nearest    *r = w->result;
 	Sorted	   *s = &w->sorted;
 	int32	   *combination = huge_array(w->cxt, sizeof(int32), w->nscored);
+	int64	   *counts;
 
 	r->scored = huge_array(cxt, sizeof(SortedRow), w->nscored);
 	r->own = huge_zeroed(cxt, sizeof(int32), key_values(r->keys, 0));
@@ -425,6 +485,11 @@ take_places(Work *w, MemoryContext cxt)
 		}
 	}
 	pfree(w->outcome);
+	counts = huge_zeroed(w->cxt, sizeof(int64), key_combinations(r->keys));
+	for (int i = 0; i < s->n; i++)
+		counts[combination[i]]++;
+	r->several = key_several(r->keys, counts, cxt);
+	pfree(counts);
 	sorted_finish(s, combination, w->cxt);
 	pfree(combination);
 }
@@ -441,7 +506,6 @@ make_nearest(FunctionCallInfo fcinfo, Nearest *result, MemoryContext cxt)
 	Work		w;
 
 	result->answer = *empty;
-	result->answer.flags = PEERS_UNIT;
 	pfree(empty);
 	w.result = result;
 	w.cxt = AllocSetContextCreate(CurrentMemoryContext, FUNC, ALLOCSET_DEFAULT_SIZES);
@@ -457,7 +521,8 @@ make_nearest(FunctionCallInfo fcinfo, Nearest *result, MemoryContext cxt)
 	{
 		if ((i & 0xff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		sorted_window(&w.sorted, w.sort[i].score, pos, w.k, w.caliper, &result->scored[i]);
+		sorted_window(&w.sorted, w.sort[i].score, pos, w.k,
+					  distance_limit(&w, w.sort[i].score), &result->scored[i]);
 		is_wide |= sorted_is_wide(&result->scored[i]);
 		if (w.is_candidate[i])
 			pos++;
@@ -501,6 +566,9 @@ sipp_nearest_comparator(PG_FUNCTION_ARGS)
 	p->pool = row->pool;
 	p->own = r->own[key_value(r->keys, row->combination, 0)];
 	p->unit = key_unit_hash(r->keys, row->combination);
+	p->flags = PEERS_UNIT;
+	if (r->several != NULL && r->several[key_value(r->keys, row->combination, 0)])
+		p->flags |= PEERS_SEVERAL;
 	p->mean = row->mean;
 	p->variance = row->variance;
 	p->sharing = row->sharing;

@@ -63,6 +63,10 @@ peers_flaw(const Peers *p)
 	}
 	else if (p->total != 0)
 		return "There is a total where it is unknown.";
+	if (p->successes != 0 && (p->flags & PEERS_SUCCESSES) == 0)
+		return "There are successes where they are unknown.";
+	if (p->successes > PG_INT32_MAX || (int64) p->successes > p->own)
+		return "The successes are more than the unit's own pupils.";
 	if (((p->flags & PEERS_UNIT) != 0) != (p->unit != 0))
 		return "The unit does not fit the flags.";
 	if (p->pool == 0 ? !isnan(p->mean) : !(fabs(p->mean) <= SIPP_MAX_OUTCOME))
@@ -168,6 +172,13 @@ get_unit(const JsonIn *in)
 	return unit;
 }
 
+/* A count of successes, or one that no unit has. */
+static uint32
+successes_of(int64 n)
+{
+	return n >= 0 && n <= PG_INT32_MAX ? (uint32) n : PG_UINT32_MAX;
+}
+
 /*
  * sipp_peers_in(cstring): JSON as written by peers_out.
  */
@@ -186,6 +197,13 @@ sipp_peers_in(PG_FUNCTION_ARGS)
 		p->flags |= PEERS_TOTAL;
 		p->total = json_get_count(&in, "total");
 	}
+	if (json_has(&in, "successes"))
+	{
+		p->flags |= PEERS_SUCCESSES;
+		p->successes = successes_of(json_get_count(&in, "successes"));
+	}
+	if (json_has(&in, "several_pools") && json_get_bool(&in, "several_pools"))
+		p->flags |= PEERS_SEVERAL;
 	if (json_has(&in, "unit"))
 	{
 		p->flags |= PEERS_UNIT;
@@ -223,6 +241,10 @@ sipp_peers_out(PG_FUNCTION_ARGS)
 					 p->version, p->pool, p->own);
 	if (p->flags & PEERS_TOTAL)
 		appendStringInfo(&s, ",\"total\":" INT64_FORMAT, p->total);
+	if (p->flags & PEERS_SUCCESSES)
+		appendStringInfo(&s, ",\"successes\":%u", p->successes);
+	if (p->flags & PEERS_SEVERAL)
+		appendStringInfoString(&s, ",\"several_pools\":true");
 	if (p->flags & PEERS_UNIT)
 		appendStringInfo(&s, ",\"unit\":\"%016llx\"", (unsigned long long) p->unit);
 	field_float(&s, "mean", p->mean);
@@ -251,6 +273,7 @@ sipp_peers_recv(PG_FUNCTION_ARGS)
 	p->mean = pq_getmsgfloat8(buf);
 	p->variance = pq_getmsgfloat8(buf);
 	p->sharing = pq_getmsgfloat8(buf);
+	p->successes = (uint32) pq_getmsgint(buf, 4);
 	PG_RETURN_PEERS(peers_checked(p, NULL));
 }
 
@@ -273,6 +296,7 @@ sipp_peers_send(PG_FUNCTION_ARGS)
 	pq_sendfloat8(&buf, p->mean);
 	pq_sendfloat8(&buf, p->variance);
 	pq_sendfloat8(&buf, p->sharing);
+	pq_sendint32(&buf, p->successes);
 	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
 }
 
@@ -345,7 +369,7 @@ sipp_peers_variance(PG_FUNCTION_ARGS)
 }
 
 /*
- * sipp_peers_from_cohort(cohort, own): a stored cell as a pool.
+ * sipp_peers_from_cohort(cohort, own [, successes]): a stored cell as a pool.
  */
 Datum
 sipp_peers_from_cohort(PG_FUNCTION_ARGS)
@@ -366,13 +390,26 @@ sipp_peers_from_cohort(PG_FUNCTION_ARGS)
 				 errmsg("argument \"own\" of sipp.peers must be a count"),
 				 errdetail("It is " INT64_FORMAT ".", own),
 				 errhint("It is the number of the unit's own pupils in the cell that have an outcome.")));
+	if (PG_NARGS() > 2)
+	{
+		int64		successes = PG_GETARG_INT64(2);
+
+		if (successes < 0 || successes > Min(own, PG_INT32_MAX))
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("argument \"successes\" of sipp.peers must be between 0 and \"own\""),
+					 errdetail("They are " INT64_FORMAT " of " INT64_FORMAT ".", successes, own),
+					 errhint("It is the number of the unit's own pupils in the cell whose outcome is 1.")));
+		p->flags |= PEERS_SUCCESSES;
+		p->successes = (uint32) successes;
+	}
 	p->pool = c->rows;
 	p->own = own;
 	p->sharing = (double) own;
 	if (c->rows > 0)
 		p->mean = c->mean[0];
 	if (c->rows > 1)
-		p->variance = c->cross[0] / (double) (c->rows - 1);
+		p->variance = true_variance(c->cross[0] / (double) (c->rows - 1), p->mean);
 	if (peers_flaw(p) != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),

@@ -281,6 +281,6 @@ key_sums_moments(const KeySums *s, double shift, double *mean, double *variance)
 		double		m2 = dd_value(dd_sub(s->square, dd_div(dd_mul(s->sum, s->sum), n)));
 
 		/* what n roundings of the squares may have left of equal outcomes is 0 */
-		*variance = m2 > s->square.hi * n * 0x1p-103 ? m2 / (n - 1) : 0;
+		*variance = m2 > s->square.hi * n * 0x1p-103 ? true_variance(m2 / (n - 1), *mean) : 0;
 	}
 }

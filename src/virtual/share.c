@@ -12,11 +12,18 @@
  * (A beta-binomial prediction from the pool needs a prior, and no prior does that:
  * at pools of two to ten it flags 7 to 40% of ordinary schools.)
  *
+ * Two-sided is the probability of all sums that are no more probable than the one
+ * observed, which is the rule of R's fisher.test, for one cell, and of its
+ * mantelhaen.test(exact = TRUE), for several.  As there, sums whose probabilities differ
+ * by less than 1e-7 of themselves are equally probable, because those of a symmetric
+ * distribution differ by roundings.
+ *
  * The state keeps how many pupils have which peers (a class), and their successes;
- * pupils of one cell have the same ones.  Two cells with the same figures fall
- * into one class, which then has more pupils than "own", and are tested as one
- * cell of twice the size: the same question, answered with slightly more caution
- * where their chances differ.
+ * pupils of one cell have the same ones.  Cells with the same figures fall into one
+ * class, which then has more pupils than "own".  The peers' "successes" says that each
+ * of these cells has so many, so that they can be tested cell by cell.  Where it is not
+ * known, or pupils are missing, there is no p-value: as one large cell they would be
+ * tested against too small a variance, since that takes their chances to be the same.
  *
  * The distribution of the sum is computed by adding up products of probabilities:
  * everything is positive, nothing cancels.  Each cell's probabilities come from
@@ -42,6 +49,7 @@
 
 #define MIN_CLASSES 8
 #define NEGLIGIBLE	1e-300
+#define TIED		(1 + 1e-7)	/* times a probability is as probable */
 
 PG_FUNCTION_INFO_V1(sipp_virtual_share_accum);
 PG_FUNCTION_INFO_V1(sipp_virtual_share_bool_accum);
@@ -67,7 +75,8 @@ typedef struct ShareState
 	int64		successes;		/* of the matched */
 	Units		units;
 	bool		uncounted;		/* a pupil that its own peers do not count */
-	bool		uneven;			/* pools that the unit's pupils share in part */
+	int			empty;			/* causes of empty pools (aggregate.h) */
+	bool		uneven;			/* pools that the unit's pupils of a cell share in part */
 	Dd			expected;		/* sum of the pools' shares */
 	int64		nclass;
 	int64		room;
@@ -91,6 +100,7 @@ typedef struct ShareCell
 	int64		n;
 	int64		pool;
 	int64		ones;			/* successes of both */
+	int64		times;			/* so many cells are like this one */
 } ShareCell;
 
 /* The slot of a class, or the empty one where it would go. */
@@ -140,7 +150,7 @@ share_count(ShareState *s, const Peers *p, int64 rows, int64 successes)
 	{
 		peers_need_binary(p, FUNC, "peers");
 		s->uncounted |= !PEERS_COUNT_PUPIL(p);
-		s->uneven |= p->sharing != (double) p->own;
+		s->uneven |= p->sharing != (double) p->own || (p->flags & PEERS_SEVERAL) != 0;
 		s->classes[s->nclass].peers = *p;
 		s->classes[s->nclass].rows = 0;
 		s->classes[s->nclass].successes = 0;
@@ -174,7 +184,10 @@ share_accum(FunctionCallInfo fcinfo, bool is_boolean)
 				 errhint("sipp.virtual_school takes outcomes of any kind.")));
 	s->pupils++;
 	if (PG_ARGISNULL(2))
+	{
+		s->empty |= empty_cause(NULL);
 		PG_RETURN_POINTER(s);
+	}
 	p = PG_GETARG_PEERS(2);
 	units_add(&s->units, p->unit);
 	if (p->pool > 0)
@@ -184,6 +197,8 @@ share_accum(FunctionCallInfo fcinfo, bool is_boolean)
 		s->successes += y == 1;
 		s->expected = dd_plus(s->expected, p->mean);
 	}
+	else
+		s->empty |= empty_cause(p);
 	PG_RETURN_POINTER(s);
 }
 
@@ -228,6 +243,7 @@ sipp_virtual_share_combine(PG_FUNCTION_ARGS)
 	a->dropped += b->dropped;
 	a->successes += b->successes;
 	units_merge(&a->units, &b->units);
+	a->empty |= b->empty;
 	a->expected = dd_add(a->expected, b->expected);
 	for (int64 i = 0; i < b->nclass; i++)
 		share_count(a, &b->classes[i].peers, b->classes[i].rows, b->classes[i].successes);
@@ -396,6 +412,59 @@ pmf_add(Pmf a, Pmf b)
 	return d;
 }
 
+static Pmf
+pmf_copy(Pmf d)
+{
+	double	   *p = d.p;
+
+	d.p = d.buffer = pmf_alloc(d.n);
+	memcpy(d.p, p, sizeof(double) * d.n);
+	return d;
+}
+
+/* The distribution of the sum of as many as times that are distributed alike; frees it. */
+static Pmf
+pmf_times(Pmf d, int64 times)
+{
+	Pmf			sum = {0};
+
+	if (times == 1)
+		return d;
+	for (;;)
+	{
+		if (times % 2 != 0)
+			sum = sum.buffer == NULL ? pmf_copy(d) : pmf_add(sum, pmf_copy(d));
+		times /= 2;
+		if (times == 0)
+			break;
+		d = pmf_add(pmf_copy(d), d);
+	}
+	pfree(d.buffer);
+	return sum;
+}
+
+/*
+ * The probability of all numbers that are no more probable than x.  An x beyond the
+ * distribution is negligible, and its p-value is 0.
+ */
+static double
+pmf_two_sided(const Pmf *d, int64 x)
+{
+	double		observed = 0;
+	Dd			total = {0, 0};
+	Dd			extreme = {0, 0};
+
+	if (x >= d->first && x - d->first < d->n)
+		observed = d->p[x - d->first];
+	for (int64 i = 0; i < d->n; i++)
+	{
+		total = dd_plus(total, d->p[i]);
+		if (d->p[i] <= observed * TIED)
+			extreme = dd_plus(extreme, d->p[i]);
+	}
+	return Min(1, dd_value(extreme) / dd_value(total));
+}
+
 /* Small cells first: what is added is of one size then, and the order is one. */
 static int
 compare_cells(const void *x, const void *y)
@@ -407,10 +476,15 @@ compare_cells(const void *x, const void *y)
 		return a->n < b->n ? -1 : 1;
 	if (a->pool != b->pool)
 		return a->pool < b->pool ? -1 : 1;
-	return a->ones < b->ones ? -1 : a->ones > b->ones;
+	if (a->ones != b->ones)
+		return a->ones < b->ones ? -1 : 1;
+	return a->times < b->times ? -1 : a->times > b->times;
 }
 
-/* The classes as cells: see the head of this file. */
+/*
+ * The classes as cells: see the head of this file.  NULL if there is a class of several
+ * cells that cannot be told apart.
+ */
 static ShareCell *
 share_cells(const ShareState *s)
 {
@@ -420,39 +494,40 @@ share_cells(const ShareState *s)
 	{
 		const ShareClass *c = &s->classes[i];
 		const Peers *p = &c->peers;
-		int64		ncell = c->rows / p->own + (c->rows % p->own > 0);
+		int64		times = Max(1, c->rows / p->own);
 
-		/* beyond any count of pupils, cells would overflow */
-		if (ncell > SIPP_MAX_ROWS / p->pool)
-			ereport(ERROR,
-					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					 errmsg("the pools of %s have too many pupils", FUNC)));
-		cells[i].n = c->rows;
-		cells[i].pool = ncell * p->pool;
-		cells[i].ones = ncell * (int64) rint((double) p->pool * p->mean) + c->successes;
+		if (c->rows > p->own &&
+			((p->flags & PEERS_SUCCESSES) == 0 || c->rows != times * p->own ||
+			 c->successes != times * (int64) p->successes))
+			return NULL;
+		cells[i].n = c->rows / times;
+		cells[i].pool = p->pool;
+		cells[i].ones = (int64) rint((double) p->pool * p->mean) + c->successes / times;
+		cells[i].times = times;
 	}
 	qsort(cells, s->nclass, sizeof(ShareCell), compare_cells);
 	return cells;
 }
 
-/* Two-sided p-value of the successes: twice the smaller tail. */
+/*
+ * Two-sided p-value of the successes: see the head of this file.  NaN if there are cells
+ * that cannot be told apart.
+ */
 static double
 share_p_value(const ShareState *s)
 {
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, FUNC, ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	ShareCell  *cells = share_cells(s);
-	Pmf			stack[64];		/* ranks fall from the bottom to the top */
+	Pmf			stack[128];		/* ranks fall from the bottom to the top */
 	int			depth = 0;
-	Dd			total = {0, 0};
-	Dd			below = {0, 0};
-	Dd			above = {0, 0};
-	double		tail;
+	double		p = NAN;
 
-	for (int64 i = 0; i < s->nclass; i++)
+	for (int64 i = 0; i < s->nclass && cells != NULL; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		stack[depth++] = pmf_hypergeometric(cells[i].n, cells[i].pool, cells[i].ones);
+		stack[depth++] = pmf_times(pmf_hypergeometric(cells[i].n, cells[i].pool, cells[i].ones),
+								   cells[i].times);
 		while (depth > 1 && stack[depth - 2].rank <= stack[depth - 1].rank)
 		{
 			stack[depth - 2] = pmf_add(stack[depth - 1], stack[depth - 2]);
@@ -462,21 +537,11 @@ share_p_value(const ShareState *s)
 	for (; depth > 1; depth--)
 		stack[depth - 2] = pmf_add(stack[depth - 1], stack[depth - 2]);
 
-	for (int64 i = 0; i < stack[0].n; i++)
-	{
-		int64		x = stack[0].first + i;
-
-		total = dd_plus(total, stack[0].p[i]);
-		if (x <= s->successes)
-			below = dd_plus(below, stack[0].p[i]);
-		if (x >= s->successes)
-			above = dd_plus(above, stack[0].p[i]);
-	}
-	tail = Min(dd_value(below), dd_value(above)) / dd_value(total);
-
+	if (depth > 0)
+		p = pmf_two_sided(&stack[0], s->successes);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
-	return Min(1, 2 * tail);
+	return p;
 }
 
 /*
@@ -501,7 +566,7 @@ sipp_virtual_share_final(PG_FUNCTION_ARGS)
 	if (s->pupils == 0)
 		reason = "no pupil has an outcome";
 	else if (s->matched == 0)
-		reason = "every pool is empty";
+		reason = empty_reason(s->empty);
 	else
 	{
 		actual = (double) s->successes / n;
@@ -511,9 +576,13 @@ sipp_virtual_share_final(PG_FUNCTION_ARGS)
 		else if (s->uncounted)
 			reason = "a pupil with an outcome is not counted in its peers' own: no p-value";
 		else if (s->uneven)
-			reason = "pools overlap in part, as nearest neighbours do: no exact p-value";
+			reason = "the unit's pupils of a cell have pools that overlap in part: no exact p-value";
 		else
+		{
 			p = share_p_value(s);
+			if (isnan(p))
+				reason = "cells of the same figures cannot be told apart: no exact p-value";
+		}
 	}
 
 	values[0] = Int64GetDatum(s->pupils);

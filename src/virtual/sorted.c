@@ -211,13 +211,13 @@ typedef struct Search
 	double		x;
 	int			pos;			/* see sorted_window */
 	int			k;
-	double		caliper;
+	double		limit;
 	int			combination;
 	int32		key[SORTED_KEYS];
 } Search;
 
 /*
- * Walk from pos to both sides until k who share no key are met, or the caliper or the
+ * Walk from pos to both sides until k who share no key are met, or the limit or the
  * ends.  True if that settled the distance, false if it takes too many steps.
  */
 static bool
@@ -239,9 +239,9 @@ walk(const Search *q, double *distance)
 		bool		is_left = l >= 0 && (r >= n || left <= right);
 
 		*distance = is_left ? left : right;
-		if ((l < 0 && r >= n) || *distance > q->caliper)
+		if ((l < 0 && r >= n) || *distance > q->limit)
 		{
-			*distance = q->caliper;
+			*distance = q->limit;
 			return true;
 		}
 		if (++steps > 2 * q->k + NEAR)
@@ -311,22 +311,24 @@ sorted_is_wide(const SortedRow *row)
 
 /* The window of the k nearest: see sorted.h. */
 void
-sorted_window(const Sorted *s, double score, int pos, int k, double caliper,
+sorted_window(const Sorted *s, double score, int pos, int k, double limit,
 			  SortedRow *row)
 {
-	Search		q = {s, score, pos, k, caliper, row->combination, {0}};
-	double		distance = caliper;
+	Search		q = {s, score, pos, k, limit, row->combination, {0}};
+	double		distance = limit;
 
 	get_keys(s, row->combination, -2, q.key);
 	if (!walk(&q, &distance))
 	{
-		int			lo = left_end(s, score, caliper, 0, pos);
-		int			hi = right_end(s, score, caliper, pos, s->n);
+		int			lo = left_end(s, score, limit, 0, pos);
+		int			hi = right_end(s, score, limit, pos, s->n);
 
-		distance = caliper;
+		distance = limit;
 		if (eligible_between(s, row->combination, lo, hi) > k)
 			distance = kth_distance(&q, lo, hi);
 	}
+	if (distance < limit)
+		distance = Min(limit, distance + s->precision * fabs(score) + s->precision * distance);
 	row->left = left_end(s, score, distance, 0, pos);
 	row->right = right_end(s, score, distance, pos, s->n);
 

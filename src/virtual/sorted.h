@@ -5,6 +5,19 @@
  *
  * A candidate is a row with an outcome and a score; its position is its place by score.
  * Those within a distance of a score are a *window* of positions.
+ *
+ * Scores such as 4.1, 4.2 and 4.3 are rounded before they arrive, so that 4.2 - 4.1 and
+ * 4.3 - 4.2 are not the same double.  Two distances of a score x are therefore the *same*
+ * if they differ by no more than
+ *
+ *		precision (|x| + the smaller one)
+ *
+ * where precision is eight units in the last place of a number next to 1.  No score in a
+ * distance d of x is larger than |x| + d; with scores off by up to two units in their last
+ * place (a decimal as it is read is off by half a unit, sums and quotients of such by one or
+ * two), distances that ought to be equal differ by less.  The bound is relative: it has no
+ * size of its own that could merge small scores.  Whole numbers are exact, however large,
+ * and precision is 0 where all scores of a partition are whole.
  */
 #ifndef SIPP_SORTED_H
 #define SIPP_SORTED_H
@@ -13,6 +26,10 @@
 
 #define SORTED_KEYS 2			/* the unit and one to leave out */
 #define SORTED_SETS (1 << SORTED_KEYS)
+
+/* Precision of doubles, and of reals, whose last place is that of a float. */
+#define SORTED_PRECISION ROUNDING
+#define SORTED_PRECISION_REAL (8 * FLT_EPSILON)
 
 /* The positions grouped by a set of keys, ascending in each group. */
 typedef struct SortedMembers
@@ -29,6 +46,7 @@ typedef struct Sorted
 	int			effective;		/* mask of the keys that matter */
 	int			n;				/* candidates */
 	double	   *score;			/* [position], ascending */
+	double		precision;		/* of distances, see above */
 	double	   *outcome;		/* [position] */
 	int32		(*key)[SORTED_KEYS];	/* [position]: values of the keys that matter */
 	double		shift;			/* what outcomes are summed about */
@@ -48,7 +66,7 @@ typedef struct SortedRow
 } SortedRow;
 
 /*
- * From keys, n, score, outcome and the combination of each position: the rest.  Memory is
+ * From keys, n, score, precision, outcome and the combination of each position: the rest.  Memory is
  * taken from cxt.
  */
 extern void sorted_finish(Sorted *s, const int32 *combination, MemoryContext cxt);
@@ -60,11 +78,11 @@ extern void sorted_finish(Sorted *s, const int32 *combination, MemoryContext cxt
 extern int	sorted_eligible(const Sorted *s, int mask, int combination, int32 position);
 
 /*
- * The row's window: the k nearest to its score who share none of its keys, and all who are
- * as near as the k-th, none beyond the caliper (infinite: no limit).  The candidates
- * before pos have no larger score, the others no smaller one.
+ * The row's window: the k nearest to its score who share none of its keys, and all whose
+ * distance is that of the k-th or the same, none beyond the limit (infinite: there is none).
+ * The candidates before pos have no larger score, the others no smaller one.
  */
-extern void sorted_window(const Sorted *s, double score, int pos, int k, double caliper,
+extern void sorted_window(const Sorted *s, double score, int pos, int k, double limit,
 						  SortedRow *row);
 
 /* Is sorted_prepare needed before the moments of this row's pool? */

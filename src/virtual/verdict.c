@@ -194,7 +194,7 @@ sipp_verdict(PG_FUNCTION_ARGS)
 	put_float(values, nulls, 0, z);
 	put_float(values, nulls, 1, isnan(z) ? NAN : 2 * dist_norm_sf(fabs(z)));
 	put_text(values, nulls, 2, isnan(z) ? NULL :
-			 z > CRITICAL_Z ? "higher" : z < -CRITICAL_Z ? "lower" : "as expected");
+			 !is_critical(z) ? "as expected" : z > 0 ? "higher" : "lower");
 	put_float(values, nulls, 3, flip_risk(z, draw_se / sd));
 	PG_RETURN_DATUM(row_datum(result_desc(fcinfo), lengthof(values), values, nulls));
 }

@@ -12,6 +12,17 @@
 
 #include "sipp.h"
 
+#include <float.h>
+#include <math.h>
+
+/*
+ * Decimals are rounded when they become doubles, and once more in each sum: figures that
+ * ought to be equal differ by some units in the last place of the numbers that they come
+ * from.  Up to eight units are taken for equal wherever a figure is compared with a limit,
+ * so that 0.1 is 0.1 in whatever way it was computed.
+ */
+#define ROUNDING	(8 * DBL_EPSILON)
+
 /*
  * Largest absolute value of an outcome or covariate: its square times any count
  * is far from overflow, also where double-double splits factors.
@@ -26,13 +37,18 @@
 
 #define PEERS_UNIT		0x01	/* unit is known */
 #define PEERS_TOTAL		0x02	/* total is known */
-#define PEERS_FLAGS		(PEERS_UNIT | PEERS_TOTAL)
+#define PEERS_SUCCESSES	0x04	/* successes are known */
+#define PEERS_SEVERAL	0x08	/* the unit's pupils of the cell have several pools, as one of
+								 * the keys left out is not the same for all of them */
+#define PEERS_FLAGS		(PEERS_UNIT | PEERS_TOTAL | PEERS_SUCCESSES | PEERS_SEVERAL)
 
 typedef struct Peers
 {
 	uint8		version;
 	uint8		flags;
-	uint8		reserved[6];	/* zero */
+	uint8		reserved[2];	/* zero */
+	uint32		successes;		/* of own, those whose outcome is 1, where outcomes are 0 or 1;
+								 * 0 if unknown.  Tells cells apart that have the same pool. */
 	int64		pool;			/* pupils of the pool */
 	int64		own;			/* the unit's pupils of the cell that have an outcome */
 	int64		total;			/* all pupils of the cell that have an outcome; 0 if unknown */
@@ -41,7 +57,8 @@ typedef struct Peers
 	double		variance;		/* of the pool, divisor pool - 1; NaN below two */
 	double		sharing;		/* how many of the unit's pupils lean on this pool: own for a
 								 * cell; for nearest neighbours the sum over the unit's
-								 * pupils j of |pool and pool_j| / pool_j */
+								 * pupils j of |pool and pool_j| / pool_j; where these have
+								 * several pools an upper bound of it */
 } Peers;
 
 /* peers.c */
@@ -54,8 +71,24 @@ extern void peers_need_binary(const Peers *p, const char *func, const char *arg)
 #define PG_GETARG_PEERS(n) ((Peers *) PG_GETARG_POINTER(n))
 #define PG_RETURN_PEERS(p) PG_RETURN_POINTER(p)
 
+/*
+ * A variance about a mean, which is 0 where it is all rounding: the outcomes .3 and .1 + .2
+ * do not vary.
+ */
+static inline double
+true_variance(double variance, double mean)
+{
+	return sqrt(variance) > ROUNDING * fabs(mean) ? variance : 0;
+}
+
 /* where a difference is called one: 5%, two-sided */
 #define CRITICAL_Z	1.96
+
+static inline bool
+is_critical(double z)
+{
+	return fabs(z) > CRITICAL_Z * (1 + ROUNDING);
+}
 
 /* benchmark.c: P(|z + N(0, noise^2)| lies on the other side of 1.96 than |z|) */
 extern double flip_risk(double z, double noise);

@@ -133,6 +133,11 @@ CREATE FUNCTION sipp.peers(cohort sipp.cohort, own bigint) RETURNS sipp.peers
 COMMENT ON FUNCTION sipp.peers(sipp.cohort, bigint) IS
 'Peers out of a stored cell: the cohort is the pool (the cell''s pupils elsewhere, as in sipp.subtract(nation.cohort, authority.cohort)), own the number of the unit''s own pupils in the cell that have an outcome. For those who may see only their own pupils, and for federated warehouses';
 
+CREATE FUNCTION sipp.peers(cohort sipp.cohort, own bigint, successes bigint) RETURNS sipp.peers
+	AS 'MODULE_PATHNAME', 'sipp_peers_from_cohort' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION sipp.peers(sipp.cohort, bigint, bigint) IS
+'Peers out of a stored cell of a 0/1 outcome, for sipp.virtual_school_share: own is the number of the unit''s own pupils in the cell, successes of those whose outcome is 1. The latter tells cells apart whose pools have the same figures';
+
 -- windows: every pupil beside similar pupils elsewhere
 
 CREATE FUNCTION sipp.comparator(outcome float8, unit "any") RETURNS sipp.peers
@@ -155,7 +160,7 @@ CREATE FUNCTION sipp.nearest_comparator(outcome float8, unit "any", leave_out "a
 CREATE FUNCTION sipp.nearest_comparator(outcome boolean, unit "any", leave_out "any", score float8, k bigint DEFAULT 10, caliper float8 DEFAULT NULL) RETURNS sipp.peers
 	AS 'MODULE_PATHNAME', 'sipp_nearest_comparator' LANGUAGE C WINDOW STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION sipp.nearest_comparator(float8, "any", "any", float8, bigint, float8) IS
-'The k pupils nearest on a score (prior attainment, a propensity) among those whom sipp.comparator would take, none further than the caliper (in the score''s units, NULL: no limit); all who are tied at the k-th distance count. A pupil without a score is in no pool and has none. leave_out may be NULL';
+'The k pupils nearest on a score (prior attainment, a propensity) among those whom sipp.comparator would take, all who are tied at the k-th distance included and none further than the caliper (in the score''s units, NULL: no limit); distances that decimals make equal are equal, as from 4.1 to 4.2 and from 4.2 to 4.3. A pupil without a score is in no pool and has none; leave_out may be NULL';
 COMMENT ON FUNCTION sipp.nearest_comparator(boolean, "any", "any", float8, bigint, float8) IS
 'sipp.nearest_comparator of a yes/no outcome, as 1 and 0';
 
@@ -290,7 +295,7 @@ COMMENT ON COLUMN sipp.share_benchmark.virtual IS 'mean share of their pools, 0 
 COMMENT ON COLUMN sipp.share_benchmark.difference IS 'actual - virtual';
 COMMENT ON COLUMN sipp.share_benchmark.successes IS 'matched pupils whose outcome is 1';
 COMMENT ON COLUMN sipp.share_benchmark.expected IS 'how many there would be at the pools'' shares: matched x virtual';
-COMMENT ON COLUMN sipp.share_benchmark.p_value IS 'exact two-sided p-value, twice the smaller tail, given how many of each cell''s pupils succeed: that the unit''s are a random sample of their likes. About these pupils, not about the school';
+COMMENT ON COLUMN sipp.share_benchmark.p_value IS 'exact two-sided p-value, given how many of each cell''s pupils succeed: that the unit''s are a random sample of their likes. The probability of all numbers of successes that are no more probable than this one, as R''s fisher.test and mantelhaen.test(exact = TRUE) have it; about these pupils, not about the school';
 COMMENT ON COLUMN sipp.share_benchmark.dropped IS 'rows left out because the outcome was NULL';
 COMMENT ON COLUMN sipp.share_benchmark.reason IS 'why figures are missing, or NULL';
 
@@ -328,7 +333,7 @@ CREATE AGGREGATE sipp.virtual_school_share(outcome boolean, peers sipp.peers) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE sipp.virtual_school_share(float8, sipp.peers) IS
-'A yes/no outcome (0 or 1) of the school''s pupils beside their pools, with an exact two-sided test: given how many of a cell''s pupils succeed, those of the unit are a random draw (hypergeometric), summed over cells. For sipp.comparator whose further keys each hold whole schools; not for nearest pupils';
+'A yes/no outcome (0 or 1) of the school''s pupils beside their pools, with Fisher''s exact test over cells: given how many of a cell''s pupils succeed, those of the unit are a random draw (hypergeometric); two-sided is all that is no more probable than what was observed. Where the unit''s pupils of a cell have pools that overlap in part, as nearest pupils have and keys that divide the unit make, there is no p-value';
 COMMENT ON AGGREGATE sipp.virtual_school_share(boolean, sipp.peers) IS
 'sipp.virtual_school_share of a boolean outcome';
 
@@ -356,7 +361,7 @@ COMMENT ON COLUMN sipp.covariate_balance.difference IS 'actual - virtual';
 COMMENT ON COLUMN sipp.covariate_balance.sd IS 'standard deviation of all the school''s pupils, matched or not';
 COMMENT ON COLUMN sipp.covariate_balance.smd IS 'standardised mean difference: difference / sd';
 COMMENT ON COLUMN sipp.covariate_balance.variance_ratio IS 'variance of the matched pupils / variance of the weighted pool';
-COMMENT ON COLUMN sipp.covariate_balance.verdict IS 'balanced where |smd| is below the threshold, otherwise imbalanced';
+COMMENT ON COLUMN sipp.covariate_balance.verdict IS 'balanced where |smd| is below the threshold (equal to it, to rounding, is not below), otherwise imbalanced';
 COMMENT ON COLUMN sipp.covariate_balance.dropped IS 'rows left out because the covariate was NULL';
 COMMENT ON COLUMN sipp.covariate_balance.reason IS 'why figures are missing, or NULL';
 
@@ -515,7 +520,7 @@ CREATE TYPE sipp.school_verdict AS (
 COMMENT ON TYPE sipp.school_verdict IS 'Is the school unusual as schools go? The result of sipp.verdict. Store its columns, not the composite';
 COMMENT ON COLUMN sipp.school_verdict.z_schools IS 'difference / sqrt(std_error^2 + school_variance)';
 COMMENT ON COLUMN sipp.school_verdict.p_value IS 'two-sided p-value: that an ordinary school differs as much';
-COMMENT ON COLUMN sipp.school_verdict.verdict IS 'higher or lower than expected of a school (|z_schools| above 1.96), otherwise as expected';
+COMMENT ON COLUMN sipp.school_verdict.verdict IS 'higher or lower than expected of a school (|z_schools| above 1.96 by more than rounding), otherwise as expected';
 COMMENT ON COLUMN sipp.school_verdict.flip_risk IS 'probability that one draw of comparators gives another verdict; NULL without draw_se';
 
 CREATE FUNCTION sipp.verdict(difference float8, std_error float8, school_variance float8, draw_se float8 DEFAULT NULL) RETURNS sipp.school_verdict

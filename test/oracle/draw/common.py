@@ -39,7 +39,7 @@ def psql(script, database=None, env=None):
                "-v", "VERBOSITY=verbose", "-f", "-"]
     if database:
         command += ["-d", database]
-    script = "SET search_path = draw, public; SET client_min_messages = warning; SET jit = off; SET work_mem = '64MB';\n" + script
+    script = "SET search_path = draw, public; SET client_min_messages = warning; SET jit = off; SET work_mem = '64MB'; SET statement_timeout = '5min';\n" + script
     done = subprocess.run(command, input=script.encode(), capture_output=True,
                           env=dict(os.environ, **(env or {})))
     return done.returncode, done.stdout.decode(), done.stderr.decode()

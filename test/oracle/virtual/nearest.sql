@@ -1,5 +1,5 @@
 /*
- * sipp.nearest_comparator: the k nearest of every pupil, by looking at all of them.
+ * sipp.nearest_comparator: the k nearest of every pupil, by looking at all of them in decimals.
  * rank() leaves nobody out who is tied at the k-th distance.  Two fifths of the pupils
  * will do.
  */
@@ -27,7 +27,7 @@ LANGUAGE plpgsql AS
 $$
 BEGIN
 	RETURN QUERY EXECUTE format(
-		'WITH r AS MATERIALIZED (SELECT pupil_id, %1$s::numeric AS y, %2$s AS s, dense_rank() OVER (ORDER BY %3$s) AS cell,
+		'WITH r AS MATERIALIZED (SELECT pupil_id, %1$s::numeric AS y, (%2$s)::numeric AS s, dense_rank() OVER (ORDER BY %3$s) AS cell,
 										(%4$s)::text AS k1, (%5$s)::text AS k2 FROM some_pupil),
 		 k AS MATERIALIZED (SELECT *, coalesce(min(coalesce(k2, ''-'')) FILTER (WHERE y IS NOT NULL AND s IS NOT NULL) OVER u
 										= max(coalesce(k2, ''-'')) FILTER (WHERE y IS NOT NULL AND s IS NOT NULL) OVER u, false) AS nested

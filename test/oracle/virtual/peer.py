@@ -89,18 +89,12 @@ def verdicts():
 
 
 def share_p(cells, successes):
-    """cells: (pupils, their successes, pool, ones of the pool, all of the cell); given how many of
-    a cell succeed, those of the unit are hypergeometric.  Cells of the same figures count as one"""
-    alike = {}
-    for n, own, pool, ones, total in cells:
-        c = alike.setdefault((n, pool, ones, total), [0, 0, 0])
-        c[0] += n
-        c[1] += pool
-        c[2] += own + ones
+    """cells: (pupils, their successes, pool, ones of the pool); given how many of a cell succeed,
+    those of the unit are hypergeometric, and what is no more probable counts"""
     dist = np.ones(1)
-    for n, pool, ones in alike.values():
-        dist = np.convolve(dist, stats.hypergeom.pmf(np.arange(n + 1), n + pool, ones, n))
-    return min(1.0, 2 * min(dist[:successes + 1].sum(), dist[successes:].sum()))
+    for n, own, pool, ones in cells:
+        dist = np.convolve(dist, stats.hypergeom.pmf(np.arange(n + 1), n + pool, own + ones, n))
+    return min(1.0, dist[dist <= dist[successes] * (1 + 1e-7)].sum())
 
 
 def shares():
@@ -135,11 +129,11 @@ def shares():
             truth = dict(pupils=sum(c["n"] for c in cells), matched=n, unmatched=sum(c["n"] for c in cells) - n,
                          actual=successes / n if n else None, virtual=expected / n if n else None, successes=successes if n else None,
                          expected=expected if n else None, dropped=0,
-                         p_value=share_p([(c["n"], c["successes"], c["pool"], c["ones"], c["total"]) for c in matched], successes) if n else None)
+                         p_value=share_p([(c["n"], c["successes"], c["pool"], c["ones"]) for c in matched], successes) if n else None)
             for k in figures:
                 figures[k].append((number(r[k]), truth[k]))
             if n:
-                wrong.append((number(r["p_value"]), share_p([(n, successes, sum(c["pool"] for c in matched), sum(c["ones"] for c in matched), 0)], successes)))
+                wrong.append((number(r["p_value"]), share_p([(n, successes, sum(c["pool"] for c in matched), sum(c["ones"] for c in matched))], successes)))
         for k, pairs in figures.items():
             # a convolution of hundreds of cells rounds as often
             agree("%s of virtual_school_share, %s" % (k, overload), pairs, tol=1e-10 if k == "p_value" else TOL)
