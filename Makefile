@@ -65,6 +65,11 @@ $(install_script): $(install_sql) $(root)/sipp.control $(root)/Makefile
 	cat $(install_sql) > $@.new
 	mv $@.new $@
 
+# The server and its users read what is installed, whatever umask the installing
+# user has.  PGXS gives files their modes, but not directories and not the index
+# of the bitcode.
+install: .SHELLFLAGS = -c 'umask 022; eval "$$1"' sh
+
 # PGXS's own way to run TAP tests; the path is relative to this Makefile.
 tapcheck: PROVE_TESTS = test/t/*.pl
 tapcheck:
