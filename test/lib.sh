@@ -570,11 +570,12 @@ free_port()
 	echo "$port"
 }
 
+# initdb_cluster DIRECTORY [INITDB ARGUMENT...]
 initdb_cluster()
 {
-	as_user "$bindir/initdb" -D "$work/data" -U postgres --auth-local=trust --auth-host=scram-sha-256 \
+	as_user "$bindir/initdb" -D "$1" "${@:2}" -U postgres --auth-local=trust --auth-host=scram-sha-256 \
 		--locale=C.UTF-8 --encoding=UTF8 --no-sync --no-instructions || return 1
-	as_user tee -a "$work/data/postgresql.conf" >/dev/null <<-END
+	as_user tee -a "$1/postgresql.conf" >/dev/null <<-END
 		listen_addresses = ''
 		unix_socket_directories = '$PGHOST'
 		port = $PGPORT
@@ -594,7 +595,7 @@ start_cluster()
 	PGPORT=$(free_port)
 	chmod 700 "$work"
 	psql=(as_user "$bindir/psql" -X -q)
-	step "creating a cluster" initdb_cluster
+	step "creating a cluster" initdb_cluster "$work/data"
 	step "starting it" as_user "$bindir/pg_ctl" -D "$work/data" -w -l "$work/data/server.log" start
 }
 
