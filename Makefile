@@ -2,6 +2,9 @@
 #
 #   make && make install            with the first pg_config in PATH
 #   make PG_CONFIG=/path/pg_config  with another one
+#   make with_llvm=no install DESTDIR=/tmp/sipp
+#                                   the three files that another machine needs
+#   make uninstall                  after DROP EXTENSION in each database
 #   make installcheck               regression tests, in a running server
 #   make tapcheck                   TAP tests, which start servers of their own
 #
