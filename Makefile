@@ -2,6 +2,9 @@
 #
 #   make && make install            with the first pg_config in PATH
 #   make PG_CONFIG=/path/pg_config  with another one
+#   make with_llvm=no install DESTDIR=/tmp/sipp
+#                                   the three files that another machine needs
+#   make uninstall                  after DROP EXTENSION in each database
 #   make installcheck               regression tests, in a running server
 #   make tapcheck                   TAP tests, which start servers of their own
 #
@@ -64,6 +67,11 @@ $(directories):
 $(install_script): $(install_sql) $(root)/sipp.control $(root)/Makefile
 	cat $(install_sql) > $@.new
 	mv $@.new $@
+
+# The server and its users read what is installed, whatever umask the installing
+# user has.  PGXS gives files their modes, but not directories and not the index
+# of the bitcode.
+install: .SHELLFLAGS = -c 'umask 022; eval "$$1"' sh
 
 # PGXS's own way to run TAP tests; the path is relative to this Makefile.
 tapcheck: PROVE_TESTS = test/t/*.pl

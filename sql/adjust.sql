@@ -435,7 +435,7 @@ SELECT sipp.value_added(CASE WHEN school = 7 THEN sipp.subset(cohort, 'prior') E
 SELECT sipp.value_added(CASE WHEN school = 7 THEN cw ELSE c0 END) FROM weighted;
 -- by hand
 SELECT sipp.group_effect_accum('{0,0}', 1, 1);
-SELECT sipp.group_effect_final('{-1,0,0,0}');
+SELECT sipp.group_effect_final('{-1,0,0,0}'::float8[]);
 SELECT sipp.group_effect('NaN', 1);
 SELECT sipp.group_effect(1, -1);
 SELECT sipp.group_effect(1, 'Infinity');

@@ -128,7 +128,8 @@ SELECT fails($$SELECT sipp.subtract(w, o) FROM (SELECT sipp.weighted_cohort(w, y
 -- an aggregate takes at most 99 arguments, an array 200 covariates
 SELECT format('SELECT names(sipp.cohort(1, %s))', string_agg(i::text, ',')) AS call FROM generate_series(1, 98) i \gset
 SELECT cardinality(string_to_array(names, ', ')) FROM (:call) s (names);
-SELECT fails(replace(:'call', '98', '98,99'));
+-- one more fails in newer minor releases
+SELECT fails(replace(:'call', '98', '98,99')) IN ('no error', '54023 aggregates cannot have more than 99 arguments');
 SELECT sipp.size(c), cardinality(string_to_array(names(c), ', ')), round_trip(c)
 FROM (SELECT sipp.cohort_array(i, array_fill(i, ARRAY[150]), array_fill('a'::text, ARRAY[50])) AS c FROM generate_series(1, 3) i) s;
 SELECT fails($$SELECT sipp.cohort_array(1, array_fill(1, ARRAY[151]), array_fill('a'::text, ARRAY[50]))$$);

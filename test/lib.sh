@@ -15,7 +15,8 @@
 # Nothing here writes into the clone, into an installed PostgreSQL or into a
 # running one: the server's files are copied below the temporary directory
 # (PostgreSQL finds its files relative to the program), the extension is
-# installed into that copy, and the cluster listens on a Unix socket only.
+# installed into that copy, and the cluster listens on a Unix socket only,
+# unless open_port is called.
 #
 # Tests in test/t are PostgreSQL::Test scripts, run by "make tapcheck" with
 # the private server's bin directory first in PATH.  They name their nodes
@@ -46,7 +47,7 @@ log=			# the last step's output
 
 say()
 {
-	printf '%s\n' "$*"
+	printf '%s\n' "$@"
 }
 
 die()
@@ -391,8 +392,7 @@ want_packages()
 		job_must_end=
 		show_log 5
 	fi
-	say "going on without: $missing" \
-		"(sudo apt-get install --no-install-recommends $missing)"
+	say "going on without: $missing (sudo apt-get install --no-install-recommends $missing)"
 	return 1
 }
 
@@ -471,14 +471,15 @@ as_user()
 )
 
 # A directory that the ordinary user can reach and run programs in, with a
-# path short enough for Unix sockets (107 bytes) in subdirectories.
+# path short enough for Unix sockets (107 bytes) in subdirectories, and without
+# the characters that make, which gets it from PGXS, cannot have in a path.
 make_work()
 {
 	local base user
 	unset PGHOST PGPORT PGUSER PGDATABASE PGPASSWORD PGSERVICE PGOPTIONS
 	for base in "${TMPDIR:-/tmp}" /tmp /var/tmp; do
 		base=$(cd "$base" 2>/dev/null && pwd -P) || continue
-		((${#base} <= 40)) || continue
+		[[ $base =~ ^[A-Za-z0-9/._+-]{0,40}$ ]] || continue
 		work=$(mktemp -d "$base/sipp.XXXXXX" 2>/dev/null) || { work=; continue; }
 		mkdir "$work"/{home,tmp,log,src,pg,socket}
 		cp /bin/true "$work/home/try"
@@ -503,15 +504,18 @@ make_work()
 }
 
 # Programs, libraries, shared files and headers, each at its own place below
-# $work/pg.  The ordinary user does it, who thereby owns them and may install.
+# $work/pg.  The ordinary user writes them, who thereby owns them and may
+# install.  What cannot be read is left out, with a warning: another extension's
+# files, installed with a tight umask, are not needed, and whatever is needed will
+# be missed by name.
 copy_server_files()
 {
 	local what dir
 	for what in bindir pkglibdir sharedir pkgincludedir; do
 		dir=$("$pg_config" "--$what")
 		if [[ ! -e $work/pg$dir ]]; then
-			as_user mkdir -p "$work/pg${dir%/*}" &&
-				as_user cp -a "$dir" "$work/pg$dir" || return 1
+			tar -C / --mode=u+rwX --ignore-failed-read -cf - ".$dir" |
+				as_user tar -C "$work/pg" -xf - || return 1
 		fi
 	done
 }
@@ -550,24 +554,28 @@ build()
 		try "installing it into the copy of the server" as_user make "${arguments[@]}" install
 }
 
+# Does somebody listen on this port, at any address?
+port_taken()
+{
+	grep -qis ":$(printf '%04X' "$1") [0-9A-F:]* 0A" /proc/net/tcp /proc/net/tcp6
+}
+
 # A port that nobody listens on.  Only the socket's name depends on it.
 free_port()
 {
 	local port
-	while :; do
-		port=$((50000 + RANDOM % 10000))
-		if ! grep -qis ":$(printf '%04X' "$port") [0-9A-F:]* 0A" /proc/net/tcp /proc/net/tcp6; then
-			echo "$port"
-			return 0
-		fi
+	while port=$((50000 + RANDOM % 10000)) && port_taken "$port"; do
+		:
 	done
+	echo "$port"
 }
 
+# initdb_cluster DIRECTORY [INITDB ARGUMENT...]
 initdb_cluster()
 {
-	as_user "$bindir/initdb" -D "$work/data" -U postgres -A trust \
+	as_user "$bindir/initdb" -D "$1" "${@:2}" -U postgres --auth-local=trust --auth-host=scram-sha-256 \
 		--locale=C.UTF-8 --encoding=UTF8 --no-sync --no-instructions || return 1
-	as_user tee -a "$work/data/postgresql.conf" >/dev/null <<-END
+	as_user tee -a "$1/postgresql.conf" >/dev/null <<-END
 		listen_addresses = ''
 		unix_socket_directories = '$PGHOST'
 		port = $PGPORT
@@ -587,8 +595,30 @@ start_cluster()
 	PGPORT=$(free_port)
 	chmod 700 "$work"
 	psql=(as_user "$bindir/psql" -X -q)
-	step "creating a cluster" initdb_cluster
+	step "creating a cluster" initdb_cluster "$work/data"
 	step "starting it" as_user "$bindir/pg_ctl" -D "$work/data" -w -l "$work/data/server.log" start
+}
+
+# open_port PORT: a second door, on 127.0.0.1 only, for programs that know no
+# Unix sockets.  Every user of the machine can knock at it, and postgres may run
+# programs, so it takes a password, which $password then holds.
+open_port()
+{
+	password=$(od -An -N 16 -t x1 /dev/urandom | tr -d ' \n')
+	try "opening port $1 of 127.0.0.1" move_to_port "$1" || return 1
+	PGPORT=$1
+}
+
+# The password goes through a pipe, because everybody sees a command's arguments.
+move_to_port()
+{
+	"${psql[@]}" -d postgres -v ON_ERROR_STOP=1 -f - <<-END || return 1
+		ALTER ROLE postgres PASSWORD '$password';
+		ALTER SYSTEM SET listen_addresses = '127.0.0.1';
+		ALTER SYSTEM SET port = $1;
+	END
+	as_user "$bindir/pg_ctl" -D "$work/data" -w -m fast -l "$work/data/server.log" restart ||
+		{ tail -n 5 "$work/data/server.log"; return 1; }
 }
 
 # create_database NAME [CREATEDB ARGUMENT...]: sessions in it find the
@@ -614,12 +644,27 @@ load_warehouse()
 		-v ON_ERROR_STOP=1 "${settings[@]}" -f "$src/test/warehouse/generate.sql"
 }
 
-# Table scotssec: the pupils of 19 Scottish secondaries, from R's mlmRev.  False
-# where R cannot be had.
+# make_pages NATION: database "pages", in which the demo's pages can run: a copy
+# of NATION with the extension in it.  So NATION stays as generated, and the
+# README's examples, which make tables of the same names, run in it as written.
+make_pages()
+{
+	create_database pages -T "$1" && "${psql[@]}" -d pages -c 'CREATE EXTENSION sipp'
+}
+
+# run_page FILE SCOTSSEC [PSQL ARGUMENT...]: SCOTSSEC is 1 where there is a table
+# of that name, else 0.
+run_page()
+{
+	"${psql[@]}" -d pages -v ON_ERROR_STOP=1 -v "scotssec=$2" "${@:3}" -f "$1"
+}
+
+# Table scotssec in database "pages": the pupils of 19 Scottish secondaries, from
+# R's mlmRev.  False where R cannot be had.
 load_scotssec()
 {
 	want_packages r-base-core r-cran-mlmrev && command -v Rscript >/dev/null &&
-		try "loading ScotsSec from R's mlmRev" copy_scotssec "$1"
+		try "loading ScotsSec from R's mlmRev" copy_scotssec
 }
 
 copy_scotssec()
@@ -627,7 +672,7 @@ copy_scotssec()
 	as_user Rscript -e 'data(ScotsSec, package = "mlmRev")' \
 		-e 'write.csv(ScotsSec, "home/scotssec.csv", row.names = FALSE)' &&
 		# in the order that the data set has its columns
-		"${psql[@]}" -d "$1" -v ON_ERROR_STOP=1 \
+		"${psql[@]}" -d pages -v ON_ERROR_STOP=1 \
 			-c 'CREATE TABLE scotssec (verbal float8, attain float8,
 				primary_school text, sex text, social float8, second text)' \
 			-c '\copy scotssec FROM home/scotssec.csv (FORMAT csv, HEADER)' \

@@ -126,6 +126,7 @@ foreach my $i (0 .. $#blocks)
 	if ($block->{skip})
 	{
 		$skipped++;
+		print "skipped: $file:$block->{line}: marked no-test\n";
 		next;
 	}
 	if (defined $expected ? plain($output) eq plain($expected) : $err[$i] !~ /^(?:ERROR|FATAL|PANIC):/m)

@@ -268,16 +268,26 @@ is($node->safe_psql('squatted', q{SELECT obj_description('sipp'::regnamespace), 
 #
 $node->safe_psql('warehouse', q{
 	CREATE EXTENSION sipp;
-	CREATE TABLE stored AS SELECT sipp.cohort(1) AS c;
+	CREATE TABLE stored AS SELECT 1 AS id, sipp.cohort(1) AS c;
+	CREATE INDEX ON stored (c);
 	CREATE VIEW shown AS SELECT sipp.size(c) AS n FROM stored;
+	CREATE VIEW over_it AS SELECT n FROM shown;
+	CREATE MATERIALIZED VIEW kept AS SELECT n, sipp.cohort(n) AS c FROM over_it GROUP BY n;
+	CREATE VIEW apart AS SELECT id FROM stored;
 });
 ($ret, $out, $err) = $node->psql('warehouse', 'DROP EXTENSION sipp');
 like($err, qr/cannot drop extension sipp because other objects depend on it/, 'a stored cohort keeps the extension from going');
+like($err, qr/column c of table stored.*view shown.*view over_it.*materialized view kept/s, '... and what depends on it is listed');
 ($ret, $out, $err) = $node->psql('warehouse', 'DROP SCHEMA sipp');
 like($err, qr/cannot drop schema sipp because extension sipp requires it/, 'and the schema goes with the extension only');
 ($ret, $out, $err) = $node->psql('warehouse', 'ALTER EXTENSION sipp SET SCHEMA public');
 like($err, qr/does not support SET SCHEMA/, 'it does not move');
-$node->safe_psql('warehouse', 'DROP EXTENSION sipp CASCADE; DROP TABLE stored');
+$node->safe_psql('warehouse', 'DROP EXTENSION sipp CASCADE');
+is($node->safe_psql('warehouse', q{
+		SELECT c.relname, string_agg(a.attname, ' ') FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+		WHERE relnamespace = 'public'::regnamespace AND attnum > 0 AND NOT attisdropped GROUP BY c.relname ORDER BY c.relname}),
+	"apart|id\nstored|id", 'CASCADE takes columns, their indexes, views and views over those, as the README says');
+$node->safe_psql('warehouse', 'DROP TABLE stored CASCADE');
 none('warehouse', q{SELECT nspname FROM pg_namespace WHERE nspname = 'sipp'}, 'CASCADE takes everything');
 
 # two databases of one cluster know nothing of one another

@@ -306,7 +306,7 @@ def measure(name, seed, problem, one_lead, quality):
         columns = list(problem.groups())
         most, best = most_groups(problem, columns, len(groups)), solve(problem, columns, len(groups))
     if best is None or most is None:
-        print("%s: HiGHS did not finish" % what)
+        print("skipped: %s: HiGHS did not finish" % what)
         counts["skipped"] += 1
         return
     check(len(groups) <= most, what + ": more groups than there can be")
@@ -352,7 +352,7 @@ def main():
         if len(sys.argv) > 1 and sys.argv[1] not in name:
             continue
         if milp is None and not one_lead:
-            print("%s: skipped, scipy.optimize.milp is not there (Debian: python3-scipy, 1.9 or later)" % name)
+            print("skipped %d: %s: scipy.optimize.milp is not there (Debian: python3-scipy, 1.9 or later)" % (nations * times, name))
             counts["skipped"] += nations * times
             continue
         quality = []

@@ -156,7 +156,7 @@ if (requireNamespace("lmerTest", quietly = TRUE))
 	satterthwaite("Exam, random slope", sipp("REML", "standlrt"), slope_formula, Exam)
 } else
 {
-	cat("skipped: lmerTest is not there (Debian: r-cran-lmertest)\n")
+	cat("skipped 12: lmerTest is not there (Debian: r-cran-lmertest)\n")
 	skipped <- 12
 }
 
