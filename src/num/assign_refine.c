@@ -60,6 +60,7 @@ typedef struct Refine
 
 	/* pairs that no later level can take out of the plan */
 	int			nfixed;
+	int			nearlier;		/* of these, before the last level was solved */
 	int		   *fixed_lead;		/* [nplace] */
 	int		   *fixed_partner;
 } Refine;
@@ -352,6 +353,7 @@ solve_rest(Refine *f, int exponent, AssignResult *plan)
 	prob.warm = true;
 	prob.partner_bound = f->rest.empty;
 	prob.lead_bound = f->rest.room;
+	f->nearlier = f->nfixed;
 	assign_release(&prob, plan);
 	f->status = assign_solve(&prob, plan);
 	if (f->status != ASSIGN_OK)
@@ -418,7 +420,7 @@ place_pair(const Refine *f, AssignResult *result, int i, int filled, int j)
 	result->empty--;
 }
 
-/* The plan of the problem out of that of the last level and the pairs fixed. */
+/* The plan of the problem out of that of the last level and the pairs fixed before. */
 static bool
 whole_plan(Refine *f, const AssignResult *last, AssignResult *result)
 {
@@ -434,7 +436,7 @@ whole_plan(Refine *f, const AssignResult *last, AssignResult *result)
 				place_pair(f, result, i, filled[i]++, last->lead[k]);
 		assign_tick(&f->memory, 10);
 	}
-	for (int k = 0; k < f->nfixed; k++)
+	for (int k = 0; k < f->nearlier; k++)
 		place_pair(f, result, f->fixed_partner[k], filled[f->fixed_partner[k]]++,
 				   f->fixed_lead[k]);
 	return true;

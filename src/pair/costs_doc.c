@@ -58,9 +58,8 @@ find_unit(const CostWork *w)
 		note_plan_bits(w, &w->best, &exponent);
 		if (w->plan != &w->best)
 			note_plan_bits(w, w->plan, &exponent);
-		if (w->priced)
-			note_bits(&exponent, w->costs->unpaired);
 	}
+	note_bits(&exponent, w->costs->unpaired);
 	for (int k = 0; k < w->lock_start[w->prob.npartner]; k++)
 		note_bits(&exponent, w->lock_cost[k]);
 	return exponent;
@@ -435,11 +434,14 @@ fill_head(PlanHead *head, const CostDoc *d)
 	if (isnan(head->total_cost))
 		head->notice[head->nnotice++] =
 			pstrdup("the total cost is beyond the largest number: it is total_units x quantum");
-	if (more_empty != 0 && w->priced)
-		gap = exact_add(gap, DatumGetNumeric(DirectFunctionCall2(numeric_mul,
-							NumericGetDatum(head->unpaired),
-							NumericGetDatum(int64_to_numeric(more_empty)))));
-	plan_head_gap(head, proven, more_empty != 0 && !w->priced ? NAN :
+	if (more_empty != 0 && !isnan(w->costs->unpaired))
+	{
+		Datum		price = NumericGetDatum(exact_units(w->costs->unpaired, d->exponent));
+		Datum		places = NumericGetDatum(int64_to_numeric(more_empty));
+
+		gap = exact_add(gap, DatumGetNumeric(DirectFunctionCall2(numeric_mul, price, places)));
+	}
+	plan_head_gap(head, proven, more_empty != 0 && isnan(w->costs->unpaired) ? NAN :
 				  exact_double(gap, d->exponent), more_empty);
 	if (w->unknown > 0)
 		head->notice[head->nnotice++] =

@@ -5,6 +5,7 @@
  */
 #include "sipp.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "lib/stringinfo.h"
@@ -259,16 +260,20 @@ plan_head_gap(PlanHead *head, bool proven, double gap, int64 more_empty)
 {
 	const char *mode = plan_mode_name(head->mode);
 
+	double		size = isnan(head->total_cost) ? DBL_MAX : fabs(head->total_cost);
+
 	head->gap = proven ? gap : NAN;
-	head->certified = proven && (gap == 0 || fabs(gap) <= PLAN_GAP * fabs(head->total_cost));
-	if (proven && !head->certified && more_empty != 0)
+	head->certified = proven && fabs(gap) <= PLAN_GAP * size;
+	if (!proven || head->certified)
+		return;
+	if (more_empty != 0)
 		head->notice[head->nnotice++] =
 			psprintf("mode %s: " INT64_FORMAT " more places are empty than in the cheapest plan", mode,
 					 more_empty);
-	else if (proven && !head->certified && !isnan(gap))
+	else
 		head->notice[head->nnotice++] =
 			psprintf("mode %s: the plan costs %s more than the cheapest", mode,
-					 plan_number_text(gap));
+					 isnan(gap) ? "beyond the largest number" : plan_number_text(gap));
 }
 
 /* A gain of so many units in cost. */
