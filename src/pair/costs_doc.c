@@ -26,7 +26,7 @@ typedef struct CostDoc
 	Numeric		best_units;		/* sums of the pairs' costs, locked pairs not among them */
 	Numeric		plan_units;
 	Numeric		lock_units;
-	double	   *worth;			/* [nlead] -v_j, rounded up; NULL while nobody asked */
+	double	   *worth;			/* [nlead] -v_j; NULL while nobody asked */
 } CostDoc;
 
 /* The smaller exponent. */
@@ -203,20 +203,20 @@ doc_make(const CostWork *w)
 	return d;
 }
 
-/* A number a little above another, past what rounding can have taken off. */
-static double
-above(double x)
+/* Have plans prices for the places of a lead: is it full, and the plan the cheapest? */
+static bool
+is_priced(const CostDoc *d, int j)
 {
-	return nextafter(nextafter(x, INFINITY), INFINITY);
+	return d->scan->room[j] <= 0 && d->w->plan == &d->w->best;
 }
 
-/* What one more place with lead j is worth to others; plans of other modes have no prices. */
+/* What one more place with lead j is worth to others. */
 static double
 worth_elsewhere(CostDoc *d, int j)
 {
 	const CostWork *w = d->w;
 
-	if (d->scan->room[j] > 0 || w->plan != &w->best)
+	if (!is_priced(d, j))
 		return 0;
 	if (d->worth == NULL)
 	{
@@ -230,8 +230,7 @@ worth_elsewhere(CostDoc *d, int j)
 			MemoryContext old = MemoryContextSwitchTo(cxt);
 			double		price = exact_double(lead_price(d, k), d->exponent);
 
-			/* beyond the largest number nothing given could be worth it */
-			d->worth[k] = isnan(price) ? INFINITY : price == 0 ? 0 : above(-price);
+			d->worth[k] = isnan(price) ? INFINITY : -price;
 			MemoryContextSwitchTo(old);
 			MemoryContextReset(cxt);
 		}
@@ -240,7 +239,31 @@ worth_elsewhere(CostDoc *d, int j)
 	return d->worth[j];
 }
 
-/* Has a partner this lead, in the plan or locked? */
+/*
+ * The least number that is not below a cost and what a place with lead j is worth;
+ * infinite where there is none.
+ */
+static double
+worth_with_cost(const CostDoc *d, int j, double cost)
+{
+	int			unit = Min(d->exponent, exact_last_bit(cost));
+	Numeric		sum = exact_units(cost, unit);
+	double		near;
+	int			last;
+
+	if (!is_priced(d, j))
+		return cost;
+	sum = exact_subtract(sum, exact_scale(lead_price(d, j), d->exponent - unit));
+	near = exact_double(sum, unit);
+	if (isnan(near))
+		return INFINITY;
+	last = Min(unit, exact_last_bit(near));
+	if (exact_sign(exact_subtract(exact_units(near, last), exact_scale(sum, unit - last))) < 0)
+		near = nextafter(near, INFINITY);
+	return near;
+}
+
+/* Has a partner this lead in the plan? */
 static bool
 has_lead(const CostWork *w, int i, int j)
 {
@@ -284,8 +307,7 @@ find_relaxation(CostDoc *d, int i, double empty, bool full)
 			cheapest = Min(cheapest, c);
 		if (full && c >= empty)
 			continue;
-		worth = worth_elsewhere(d, j);
-		worth = worth == 0 ? c : above(c + worth);
+		worth = c + worth_elsewhere(d, j);
 		if (best < 0 || worth < least)
 		{
 			best = j;
@@ -297,6 +319,7 @@ find_relaxation(CostDoc *d, int i, double empty, bool full)
 		return price_text(cheapest);
 	if (best < 0)
 		return NULL;
+	least = worth_with_cost(d, best, least_cost);
 	if (isnan(w->costs->unpaired) || (least_cost < empty && least <= empty))
 		return psprintf("one more place at %s", w->lead[best]);
 	text = price_text(least);
