@@ -265,7 +265,7 @@ extern AssignFault assign_verify(const AssignProblem *prob, const AssignResult *
 /*
  * The same for a refined plan and the costs as given, exactly: every term is
  * worked out level by level, and w_ij < 0 is what a pair of the plan costs less
- * than its prices.  result->cost must be the plan's in units of the problem.
+ * than its prices, as none of a partner of one place does.  result->cost must be the plan's in units of the problem.
  */
 extern AssignFault assign_verify_levels(const AssignProblem *prob, const AssignCosts *costs,
 										const AssignResult *result, const AssignLevels *levels,

@@ -421,13 +421,13 @@ place_pair(const Refine *f, AssignResult *result, int i, int filled, int j)
 }
 
 /* The plan of the problem out of that of the last level and the pairs fixed before. */
-static bool
+static void
 whole_plan(Refine *f, const AssignResult *last, AssignResult *result)
 {
 	int		   *filled = assign_take(&f->memory, (size_t) f->prob->npartner, sizeof(int));
 
 	if (f->memory.failed || !assign_result_init(f->prob, &f->memory, result))
-		return false;
+		return;
 	for (int i = 0; i < f->prob->npartner; i++)
 	{
 		filled[i] = 0;
@@ -439,7 +439,6 @@ whole_plan(Refine *f, const AssignResult *last, AssignResult *result)
 	for (int k = 0; k < f->nearlier; k++)
 		place_pair(f, result, f->fixed_partner[k], filled[f->fixed_partner[k]]++,
 				   f->fixed_lead[k]);
-	return true;
 }
 
 AssignStatus
@@ -490,8 +489,11 @@ assign_refine(const AssignProblem *prob, const AssignCosts *costs, AssignResult 
 			disown_prices(result);
 		}
 	}
-	if (more && whole_plan(&f, result, &whole))
-		whole.stats = result->stats;
+	if (more)
+		whole_plan(&f, result, &whole);
+	whole.stats = result->stats;
+	if (f.memory.peak < whole.stats.peak)
+		f.memory.peak = whole.stats.peak;
 	assign_release(prob, result);
 	f.status = assign_finish(&f.memory, f.status, &whole);
 	*result = whole;

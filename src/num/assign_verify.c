@@ -407,9 +407,10 @@ check_refined(Verify *v)
 			assign_tick(&v->memory, 1);
 			if (!exact)
 				return fault_at(v, ASSIGN_FAULT_LEVELS, i, prob->row_lead[k]);
-			if (in ? sign > 0 : sign < 0)
-				return fault_at(v, in ? ASSIGN_FAULT_PAIR_SLACK : ASSIGN_FAULT_PRICE,
-								i, prob->row_lead[k]);
+			if (in && sign > 0)
+				return fault_at(v, ASSIGN_FAULT_PAIR_SLACK, i, prob->row_lead[k]);
+			if (sign < 0 && (!in || assign_places(prob, i) == 1))
+				return fault_at(v, ASSIGN_FAULT_PRICE, i, prob->row_lead[k]);
 		}
 	}
 	return fault;

@@ -153,7 +153,7 @@ static void
 take_lock(CostWork *w, int i, int j, double cost, int n, int places)
 {
 	if (w->places[i]-- == 0)
-		lock_fail(w, i, j, psprintf("It is one more than the partner's %d places", places));
+		lock_fail(w, i, j, psprintf("It is one more than the partner's places, %d", places));
 	if (w->capacity[j]-- == 0)
 	{
 		int			capacity = 0;

@@ -464,8 +464,11 @@ fill_head(PlanHead *head, const CostDoc *d)
 
 		gap = exact_add(gap, DatumGetNumeric(DirectFunctionCall2(numeric_mul, price, places)));
 	}
-	plan_head_gap(head, proven, more_empty != 0 && isnan(w->costs->unpaired) ? NAN :
-				  exact_double(gap, d->exponent), more_empty);
+	if (more_empty != 0 && isnan(w->costs->unpaired))
+		plan_head_gap(head, proven, false, NAN, more_empty);
+	else
+		plan_head_gap(head, proven, exact_sign(gap) == 0, exact_double(gap, d->exponent),
+					  more_empty);
 	if (w->unknown > 0)
 		head->notice[head->nnotice++] =
 			psprintf(w->unknown == 1 ? INT64_FORMAT " pair locked without a cost, in none of the sums" :

@@ -290,7 +290,7 @@ COMMENT ON COLUMN sipp.plan_report.total_cost IS 'sum of the pairs'' costs; NULL
 COMMENT ON COLUMN sipp.plan_report.mean_score IS 'mean score of the pairs';
 COMMENT ON COLUMN sipp.plan_report.bound IS 'no plan of as many pairs costs less: of sipp.assign exactly, of sipp.pairing_plan but for rounding costs to the quantum; NULL: not proven, or beyond the largest float8';
 COMMENT ON COLUMN sipp.plan_report.gap IS 'total_cost - bound, an empty place counting as unpaired_cost: what the plan costs more than the best; NULL: not proven, or the best has another number of pairs';
-COMMENT ON COLUMN sipp.plan_report.certified IS 'were the prices checked over every allowed pair, and is the gap at most 1e-9 of total_cost? It proves the plan cheapest';
+COMMENT ON COLUMN sipp.plan_report.certified IS 'were the prices checked over every allowed pair, and do they prove the plan cheapest, with a gap of at most 1e-9 of total_cost (of sipp.assign 0)?';
 COMMENT ON COLUMN sipp.plan_report.quantum IS 'cost of one unit of the prices: 0.00001 where schools were given, to which costs are rounded; where costs were given a power of two, of which each cost in the plan is a whole number';
 COMMENT ON COLUMN sipp.plan_report.unpaired_price IS 'price of an empty place, in units';
 COMMENT ON COLUMN sipp.plan_report.total_units IS 'sum of the pairs'' costs in units, without empty places and locked pairs';

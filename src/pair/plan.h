@@ -93,11 +93,13 @@ extern Jsonb *plan_blocking_document(int n, const PlanGain *gain);
  * Note how far the plan is from the bound, in the costs' own units and with empty
  * places at their price (NaN where they have none and differ in number), whether
  * that certifies the plan, and what the notice is if not.  proven: the bound was
- * checked; mode, total_cost must be set.
+ * checked; cheapest: the plan is worth it in units, so that a gap beside a large total does
+ * not pass.  mode and total_cost must be set.
  */
 typedef struct PlanHead PlanHead;
 
-extern void plan_head_gap(PlanHead *head, bool proven, double gap, int64 more_empty);
+extern void plan_head_gap(PlanHead *head, bool proven, bool cheapest, double gap,
+						  int64 more_empty);
 
 /* The leads to look at for a partner, whichever way costs are given: k-th of so many. */
 static inline int

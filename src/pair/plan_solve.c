@@ -256,14 +256,14 @@ plan_blocking_document(int n, const PlanGain *gain)
 }
 
 void
-plan_head_gap(PlanHead *head, bool proven, double gap, int64 more_empty)
+plan_head_gap(PlanHead *head, bool proven, bool cheapest, double gap, int64 more_empty)
 {
 	const char *mode = plan_mode_name(head->mode);
 
 	double		size = isnan(head->total_cost) ? DBL_MAX : fabs(head->total_cost);
 
 	head->gap = proven ? gap : NAN;
-	head->certified = proven && fabs(gap) <= PLAN_GAP * size;
+	head->certified = proven && cheapest && fabs(gap) <= PLAN_GAP * size;
 	if (!proven || head->certified)
 		return;
 	if (more_empty != 0)
@@ -300,7 +300,8 @@ plan_head_solution(PlanHead *head, const AssignProblem *prob, const PlanSolution
 												 assign_fault_text(s->fault));
 		head->bound = NAN;
 	}
-	plan_head_gap(head, proven, head->total_cost - head->bound +
+	plan_head_gap(head, proven, s->plan->cost - s->best.cost + prob->unpaired * more_empty == 0,
+				  head->total_cost - head->bound +
 				  (more_empty == 0 ? 0 : isnan(head->unpaired_cost) ? NAN :
 				   (double) more_empty * head->unpaired_cost), more_empty);
 	for (int k = 0; k < n; k++)
