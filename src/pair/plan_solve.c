@@ -268,8 +268,10 @@ plan_head_gap(PlanHead *head, bool proven, bool cheapest, double gap, int64 more
 		return;
 	if (more_empty != 0)
 		head->notice[head->nnotice++] =
-			psprintf("mode %s: " INT64_FORMAT " more places are empty than in the cheapest plan", mode,
-					 more_empty);
+			psprintf(more_empty == 1 ?
+					 "mode %s: " INT64_FORMAT " more place is empty than in the cheapest plan" :
+					 "mode %s: " INT64_FORMAT " more places are empty than in the cheapest plan",
+					 mode, more_empty);
 	else
 		head->notice[head->nnotice++] =
 			psprintf("mode %s: the plan costs %s more than the cheapest", mode,
@@ -300,7 +302,8 @@ plan_head_solution(PlanHead *head, const AssignProblem *prob, const PlanSolution
 												 assign_fault_text(s->fault));
 		head->bound = NAN;
 	}
-	plan_head_gap(head, proven, s->plan->cost - s->best.cost + prob->unpaired * more_empty == 0,
+	plan_head_gap(head, proven, (double) (s->plan->cost - s->best.cost) +
+				  (double) prob->unpaired * (double) more_empty == 0,
 				  head->total_cost - head->bound +
 				  (more_empty == 0 ? 0 : isnan(head->unpaired_cost) ? NAN :
 				   (double) more_empty * head->unpaired_cost), more_empty);
