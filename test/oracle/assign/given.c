@@ -4,8 +4,8 @@
  *
  *	given [SCALE]
  *
- * A cost is a few times 2^500, or a small whole number: the cheapest plan is also
- * that of the costs a 2^30 + b, which the solver takes as they are.  SCALE (default
+ * A cost is a few times 2^500 or 2^250, or a small whole number: the cheapest plan
+ * is also that of these times 2^30, 2^15 and 1, which the solver takes as they are.  SCALE (default
  * 100) is the number of instances in percent.  The last line has the numbers of
  * cases passed and failed; a case is one instance.
  */
@@ -13,8 +13,8 @@
 
 #include <math.h>
 
-#define LARGE 500
-#define SHIFT 30
+static const int large[] = {500, 250, 0};
+static const int shift[] = {30, 15, 0};
 
 /* An instance twice: in whole numbers that stand for it, and as given. */
 typedef struct Given
@@ -31,15 +31,12 @@ draw_cost(uint64_t *s, bool ties, int64_t *whole)
 {
 	int64_t		n;
 
-	if (random_below(s, 4) == 0)
-	{
-		n = random_below(s, 7) - 3;
-		*whole = n * (INT64_C(1) << SHIFT);
-		return ldexp((double) n, LARGE);
-	}
-	n = random_below(s, ties ? 3 : 20001) - (ties ? 1 : 10000);
-	*whole = n;
-	return (double) n;
+	int			size = (int) random_below(s, 4) % 3;
+
+	/* no sum of a size comes near the next one */
+	n = random_below(s, size < 2 ? 7 : ties ? 3 : 101) - (size < 2 ? 3 : ties ? 1 : 50);
+	*whole = n * (INT64_C(1) << shift[size]);
+	return ldexp((double) n, large[size]);
 }
 
 static Given
@@ -60,7 +57,7 @@ make_given(uint64_t seed, int max)
 	pairs = g.whole.start[g.whole.np];
 	g.cost = malloc(((size_t) pairs + 1) * sizeof(double));
 	g.costs.row_cost = g.cost;
-	g.costs.exponent = LARGE + 2 - 39;
+	g.costs.exponent = large[0] + 2 - 39;
 	for (int64_t k = 0; k < pairs; k++)
 	{
 		g.cost[k] = draw_cost(&s, ties, &g.whole.cost[k]);
@@ -73,7 +70,7 @@ make_given(uint64_t seed, int max)
 	unpaired = draw_cost(&s, ties, &whole_unpaired);
 	g.costs.priced = random_below(&s, 2) == 0;
 	g.costs.unpaired = unpaired;
-	g.whole.unpaired = g.costs.priced ? whole_unpaired : 1 + total * (INT64_C(8) << SHIFT);
+	g.whole.unpaired = g.costs.priced ? whole_unpaired : 1 + total * (INT64_C(8) << shift[0]);
 	g.rounded.unpaired = g.costs.priced ? assign_units(unpaired, g.costs.exponent) :
 		1 + total * (most - least + 1);
 	return g;
