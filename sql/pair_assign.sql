@@ -14,14 +14,14 @@ DECLARE said text;
 BEGIN
 	EXECUTE format($q$
 WITH given AS MATERIALIZED (SELECT partner, lead, cost, capacity FROM %s c), report AS MATERIALIZED (SELECT * FROM sipp.plan_summary($1)), pair AS MATERIALIZED (SELECT * FROM sipp.pairs($1)), price AS MATERIALIZED (SELECT * FROM sipp.certificate($1)),
-	 score AS MATERIALIZED (SELECT partner AS a, lead AS b, cost, round(cost / quantum) AS units FROM given, report WHERE cost IS NOT NULL AND partner IS NOT NULL AND lead IS NOT NULL),
+	 score AS MATERIALIZED (SELECT partner AS a, lead AS b, cost, sipp.cost_units(cost, quantum) AS units FROM given, report WHERE cost IS NOT NULL AND partner IS NOT NULL AND lead IS NOT NULL),
 	 made AS MATERIALIZED (SELECT k.*, s.cost AS own, units FROM pair k LEFT JOIN score s ON (a, b) = (partner, lead) WHERE lead IS NOT NULL)
 SELECT concat_ws(', ',
 	CASE WHEN EXISTS (SELECT FROM made WHERE own IS NULL OR own <> cost) THEN 'a pair is not allowed' END,
 	CASE WHEN EXISTS (SELECT FROM made GROUP BY partner HAVING count(*) > 1) THEN 'a partner is there twice' END,
 	CASE WHEN EXISTS (SELECT FROM made m GROUP BY lead HAVING count(*) > (SELECT max(capacity) FROM given WHERE given.lead = m.lead)) THEN 'capacity exceeded' END,
 	CASE WHEN (SELECT count(DISTINCT partner) FROM given) <> (SELECT count(*) FROM pair) THEN 'a partner is missing' END,
-	CASE WHEN EXISTS (SELECT FROM pair k LEFT JOIN LATERAL (SELECT b, s.cost FROM score s WHERE a = k.partner AND b IS DISTINCT FROM k.lead ORDER BY units, b COLLATE "C" LIMIT 1) o ON true
+	CASE WHEN EXISTS (SELECT FROM pair k LEFT JOIN LATERAL (SELECT b, s.cost FROM score s WHERE a = k.partner AND b IS DISTINCT FROM k.lead ORDER BY s.cost, b COLLATE "C" LIMIT 1) o ON true
 		WHERE k.runner_up IS DISTINCT FROM b OR NOT near(k.margin, CASE WHEN k.lead IS NOT NULL THEN o.cost - k.cost END)) THEN 'a runner-up is wrong' END,
 	CASE WHEN EXISTS (SELECT FROM pair WHERE (lead IS NULL) <> (reason IS NOT NULL)) THEN 'a reason is missing' END,
 	CASE WHEN (SELECT (partners, places, paired, unpaired, leads) IS DISTINCT FROM ((SELECT count(*) FROM pair), (SELECT count(*) FROM pair), (SELECT count(*) FROM made), (SELECT count(*) FROM pair WHERE lead IS NULL), (SELECT count(DISTINCT lead) FROM given)) FROM report) THEN 'counts are wrong' END,

@@ -59,7 +59,7 @@ CREATE FUNCTION few(n int) RETURNS sipp.school[] STABLE
 RETURN ARRAY((SELECT (school(r)::jsonb || '{"role": "partner"}')::text::sipp.school FROM nation r WHERE role IN ('partner', 'coasting', 'either') AND sector = 'secondary' ORDER BY noise(n, id, 1000000) LIMIT 5)
 	UNION ALL (SELECT (school(r)::jsonb || jsonb_build_object('role', 'lead', 'capacity', noise(n, id || 'capacity', 3)))::text::sipp.school FROM nation r WHERE role = 'lead' AND sector = 'secondary' ORDER BY noise(n, id, 1000000) LIMIT 4));
 -- least sum of units + price of empty places, over all sets of pairs that keep to capacities and supports
-CREATE FUNCTION cheapest(options text, s sipp.school[], price bigint, supports int) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE FUNCTION cheapest(options text, s sipp.school[], price numeric, supports int) RETURNS numeric LANGUAGE plpgsql AS $$
 BEGIN
 	DROP TABLE IF EXISTS pg_temp.lead, pg_temp.choice, pg_temp.best;
 	CREATE TEMP TABLE lead AS SELECT row_number() OVER () AS j, d->>'id' AS id, (d->>'capacity')::int AS capacity FROM unnest(s) u, LATERAL (SELECT u::jsonb AS d) d WHERE d->>'role' = 'lead';

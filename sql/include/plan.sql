@@ -64,7 +64,7 @@ SELECT concat_ws(', ',
 	CASE WHEN (SELECT jsonb_array_length(blocking) <> least(blocking_pairs, 20) OR (SELECT min(gain) FROM blocking JOIN jsonb_to_recordset(report.blocking) AS n (partner text, lead text) ON (a, b) = (partner, lead))
 		< (SELECT max(gain) FROM blocking WHERE (a, b) NOT IN (SELECT partner, lead FROM jsonb_to_recordset(report.blocking) AS n (partner text, lead text))) FROM report) THEN 'blocking pairs named are not those that gain most' END,
 	-- the proof
-	CASE WHEN NOT (SELECT certified FROM report) THEN 'not certified' END,
+	CASE WHEN (SELECT certified <> coalesce(abs(gap) <= 1e-9 * total_cost, false) OR (mode = 'optimal' AND NOT certified) OR NOT (certified OR notices <> '{}') FROM report) THEN 'not certified' END,
 	CASE WHEN EXISTS (SELECT FROM score LEFT JOIN price u ON u.kind = 'partner' AND u.partner = a LEFT JOIN price v ON v.kind = 'lead' AND v.lead = b LEFT JOIN price w ON w.kind = 'pair' AND (w.partner, w.lead) = (a, b)
 		WHERE (x).eligible AND b IN (SELECT id FROM school WHERE capacity > 0) AND (u.price + v.price + coalesce(w.price, 0) <= units) IS NOT TRUE) THEN 'a pair is cheaper than its prices' END,
 	CASE WHEN EXISTS (SELECT FROM price, report WHERE price > CASE WHEN kind = 'partner' THEN unpaired_price ELSE 0 END) THEN 'a price has the wrong sign' END,

@@ -259,6 +259,8 @@ assign_status_text(AssignStatus status)
 			return "cost out of range";
 		case ASSIGN_BAD_ORDER:
 			return "order is not a permutation of the partners";
+		case ASSIGN_TOO_FINE:
+			return "too many levels of refinement";
 		case ASSIGN_NO_MEMORY:
 			return "out of memory";
 	}

@@ -72,6 +72,16 @@ typedef struct AssignProblem
 
 	int			candidates;		/* leads that each partner starts from; 0: the default */
 	AssignHooks hooks;
+
+	/*
+	 * The differences that one level of refinement leaves to the next, see
+	 * assign_refine(); all NULL and false in a problem of its own.  Prices then
+	 * start from 0, near the answer, and not from their bounds.
+	 */
+	bool		warm;
+	const int64_t *partner_bound;	/* [npartner] in place of M */
+	const int64_t *lead_bound;	/* [nlead] >= 0, in place of v_j <= 0 */
+	const bool *row_in;			/* of each listed pair: it starts in the plan */
 } AssignProblem;
 
 typedef enum AssignStatus
@@ -84,6 +94,7 @@ typedef enum AssignStatus
 	ASSIGN_BAD_ROWS,			/* row_start falls, a lead out of range or not ascending */
 	ASSIGN_BAD_COST,			/* |cost| > ASSIGN_MAX_COST */
 	ASSIGN_BAD_ORDER,			/* not a permutation of the partners */
+	ASSIGN_TOO_FINE,			/* more than ASSIGN_MAX_LEVELS levels, which cannot be */
 	ASSIGN_NO_MEMORY			/* alloc returned NULL, or 2^31 candidates do not do */
 } AssignStatus;
 
@@ -159,6 +170,57 @@ extern int64_t assign_runner_up(const AssignProblem *prob, const AssignResult *r
 
 extern void assign_release(const AssignProblem *prob, AssignResult *result);
 
+/*
+ * Costs as they were given, any finite numbers.  A problem of whole numbers is
+ * made out of them by rounding to a quantum 2^exponent; where that changes one,
+ * the plan found is the best of the rounded costs and of no others.  Refinement
+ * then solves the same problem for what rounding has left, in units ever
+ * smaller, until nothing is left: the plan is the cheapest of the costs as given,
+ * and the prices, sums over the levels, prove it exactly.
+ */
+typedef struct AssignCosts
+{
+	const double *row_cost;		/* of the listed pairs */
+	int			exponent;		/* row_cost of the problem: round to even of cost / 2^exponent */
+	bool		priced;			/* an empty place costs unpaired; otherwise M units */
+	double		unpaired;
+} AssignCosts;
+
+/*
+ * Numbers span 2098 bits and a level takes 16 or more of them, so that there are
+ * at most 135 levels, and 2 or 3 where costs are of one size.
+ */
+#define ASSIGN_MAX_LEVELS 160
+
+/*
+ * Prices: that of partner i is sum over l of u[l][i] 2^exponent[l].  Exponents
+ * fall.  What a pair's cost exceeds its prices by at one level, by more than
+ * reach units, no later level can take away.
+ */
+typedef struct AssignLevels
+{
+	int			n;
+	int64_t		reach;
+	int			exponent[ASSIGN_MAX_LEVELS];
+	int64_t    *u[ASSIGN_MAX_LEVELS];	/* [npartner] */
+	int64_t    *v[ASSIGN_MAX_LEVELS];	/* [nlead] */
+} AssignLevels;
+
+/* A cost in units of 2^exponent, rounded to even; at most 2^62 of them. */
+extern int64_t assign_units(double cost, int exponent);
+
+/*
+ * Make the solved problem's plan the cheapest of the costs as given.  The pairs
+ * must be listed; those with a lead without capacity and an empty place are priced
+ * like the others.  Of the result, plan, cost (in units of the problem) and statistics
+ * change; u and v become the first level and belong to levels, and w_ij, which
+ * follow from cost and prices, are given up.
+ */
+extern AssignStatus assign_refine(const AssignProblem *prob, const AssignCosts *costs,
+								  AssignResult *result, AssignLevels *levels);
+
+extern void assign_release_levels(const AssignProblem *prob, AssignLevels *levels);
+
 /* What assign_verify() finds wrong: the plan first, then the prices. */
 typedef enum AssignFault
 {
@@ -177,7 +239,8 @@ typedef enum AssignFault
 	ASSIGN_FAULT_PRICE,			/* u_i + v_j + w_ij > c_ij */
 	ASSIGN_FAULT_PAIR_SLACK,	/* a pair of the plan with u_i + v_j + w_ij < c_ij */
 	ASSIGN_FAULT_EMPTY_SLACK,	/* a place is empty though u_i < M */
-	ASSIGN_FAULT_ROOM_SLACK		/* a lead has room left though v_j < 0 */
+	ASSIGN_FAULT_ROOM_SLACK,	/* a lead has room left though v_j < 0 */
+	ASSIGN_FAULT_LEVELS			/* levels are out of order, or do not add up */
 } AssignFault;
 
 /* Prices beyond this are refused: no solution needs them, and no sum overflows. */
@@ -198,6 +261,15 @@ typedef enum AssignFault
  */
 extern AssignFault assign_verify(const AssignProblem *prob, const AssignResult *result,
 								 int *partner, int *lead);
+
+/*
+ * The same for a refined plan and the costs as given, exactly: every term is
+ * worked out level by level, and w_ij < 0 is what a pair of the plan costs less
+ * than its prices, as none of a partner of one place does.  result->cost must be the plan's in units of the problem.
+ */
+extern AssignFault assign_verify_levels(const AssignProblem *prob, const AssignCosts *costs,
+										const AssignResult *result, const AssignLevels *levels,
+										int *partner, int *lead);
 
 /* A few words on a status or a fault, for messages. */
 extern const char *assign_status_text(AssignStatus status);

@@ -176,8 +176,8 @@ typedef struct AssignHeapItem
 /*
  * The state of a solution.  At all times the price of a pair's partner and that
  * of its lead add up to at most its cost for every candidate outside the plan,
- * to at least its cost for every pair in the plan, and no price is above the
- * bound of its side.  A node with room whose price is below the bound is
+ * to at least its cost for every pair in the plan, and no price is above its
+ * bound.  A node with room whose price is below the bound is
  * pending; when none is, the plan is the cheapest of the candidates.
  */
 typedef struct AssignWork
@@ -188,7 +188,8 @@ typedef struct AssignWork
 	AssignStats stats;
 	int			np;
 	int			nnode;
-	int64_t		bound[2];		/* M and 0 */
+	int64_t    *bound;			/* [nnode] of each price: M or 0, unless the problem has others */
+	int64_t		most_free;		/* the greatest of a lead's, >= 0 */
 	AssignNode *node;			/* [nnode] */
 	AssignEdge *edge;
 	int			nedge;
@@ -241,9 +242,10 @@ assign_side(const AssignWork *w, int node)
 static inline bool
 assign_pending(const AssignWork *w, int node)
 {
-	return w->node[node].room > 0 && w->node[node].price < w->bound[assign_side(w, node)];
+	return w->node[node].room > 0 && w->node[node].price < w->bound[node];
 }
 
+extern void assign_link(AssignWork *w, int e);
 extern void assign_unlink(AssignWork *w, int e);
 extern void assign_search(AssignWork *w, int source);
 

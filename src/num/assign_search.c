@@ -128,9 +128,9 @@ assign_unlink(AssignWork *w, int e)
 	}
 }
 
-/* Put a pair into the plan. */
-static void
-link_pair(AssignWork *w, int e)
+/* Put a pair into the plan; the room of its nodes is left to the caller. */
+void
+assign_link(AssignWork *w, int e)
 {
 	for (int side = 0; side < 2; side++)
 	{
@@ -166,7 +166,7 @@ augment(AssignWork *w, int source, int end)
 		}
 		else
 		{
-			link_pair(w, e);
+			assign_link(w, e);
 			node = w->edge[e].node[side];
 		}
 	}
@@ -262,9 +262,9 @@ settle_near(AssignWork *w, Search *s, int k)
 	int64_t		base = s->present - node->price;
 	int			newer = s->side == 1 ? w->ncolumn : 0;
 
-	if (base + w->bound[s->side] < s->length)
+	if (base + w->bound[k] < s->length)
 	{
-		s->length = base + w->bound[s->side];
+		s->length = base + w->bound[k];
 		s->end = k;
 	}
 	for (int e = node->head; e >= newer; e = w->edge[e].next[s->side])

@@ -92,8 +92,8 @@ add_candidate(AssignWork *w, int i, const AssignPick *pick)
 }
 
 /*
- * Of a partner's pairs in row that are no candidates, are cheaper than M and
- * have a key c_ij - v_j below the ceiling, make candidates of the max best, and
+ * Of a partner's pairs in row that are no candidates, are cheaper than M (or an
+ * empty place and free room together) and have a key c_ij - v_j below the ceiling, make candidates of the max best, and
  * of the max_open best of leads with room.  Ends with the floor that this leaves;
  * the return value is the least key added, or ASSIGN_NONE.
  */
@@ -102,7 +102,7 @@ add_candidates(AssignWork *w, int i, const AssignRow *row, int64_t ceiling, int 
 {
 	const AssignProblem *prob = w->prob;
 	const AssignNode *lead = w->node + w->np;
-	int64_t		M = prob->unpaired;
+	int64_t		M = w->bound[i] + w->most_free;
 
 	for (int e = w->node[i].head; e >= 0; e = w->edge[e].next[0])
 		w->known[w->edge[e].node[1] - w->np] = i;
@@ -176,11 +176,11 @@ whole_row(const AssignWork *w, int i)
 	return row;
 }
 
-/* Fill the places of a partner for the first time. */
+/* Choose candidates of a partner for the first time, and the price that they allow. */
 static void
-first_choice(AssignWork *w, int i)
+first_candidates(AssignWork *w, int i)
 {
-	int			places = w->node[i].room;
+	int			places = assign_places(w->prob, i);
 	int			max = w->ncandidate + places - 1;
 	AssignRow	row = whole_row(w, i);
 	int64_t		least;
@@ -195,8 +195,64 @@ first_choice(AssignWork *w, int i)
 	least = add_candidates(w, i, &row, ASSIGN_NONE, max, (max + 2) / 3);
 	if (least < w->node[i].price)
 		w->node[i].price = least;
-	while (w->status == ASSIGN_OK && assign_pending(w, i))
-		assign_search(w, i);
+}
+
+/* Fill what room a node has left, unless it may stay. */
+static void
+fill_room(AssignWork *w, int node)
+{
+	while (w->status == ASSIGN_OK && assign_pending(w, node))
+		assign_search(w, node);
+}
+
+/*
+ * Candidates of a partner, while all prices of leads are 0; those that start in
+ * the plan stay there if the partner would not rather have another.
+ */
+static void
+first_kept(AssignWork *w, int i)
+{
+	const AssignProblem *prob = w->prob;
+	int			kept;
+
+	for (int64_t k = prob->row_start[i]; k < prob->row_start[i + 1]; k++)
+	{
+		AssignPick	pick = {0, prob->row_cost[k], prob->row_lead[k], 0};
+
+		if (prob->row_in && prob->row_in[k] && w->node[w->np + pick.lead].room > 0 &&
+			!add_candidate(w, i, &pick))
+			return;
+	}
+	kept = w->node[i].head;
+	first_candidates(w, i);
+	if (w->status != ASSIGN_OK)
+		return;
+	for (int e = kept; e >= 0; e = w->edge[e].next[0])
+		if (w->edge[e].cost <= w->node[i].price)
+		{
+			assign_link(w, e);
+			w->node[i].room--;
+			w->node[w->edge[e].node[1]].room--;
+		}
+}
+
+/* A first plan over the candidates. */
+static void
+first_plan(AssignWork *w)
+{
+	if (!w->prob->warm)
+	{
+		for (int i = 0; i < w->np && w->status == ASSIGN_OK; i++)
+		{
+			first_candidates(w, i);
+			fill_room(w, i);
+		}
+		return;
+	}
+	for (int i = 0; i < w->np && w->status == ASSIGN_OK; i++)
+		first_kept(w, i);
+	for (int k = 0; k < w->nnode; k++)
+		fill_room(w, k);
 }
 
 /*
@@ -224,11 +280,9 @@ choose_again(AssignWork *w, int i, int64_t least)
 		}
 		e = next;
 	}
-	while (assign_pending(w, i))
-		assign_search(w, i);
+	fill_room(w, i);
 	for (int k = 0; k < ndropped; k++)
-		while (assign_pending(w, w->dropped[k]))
-			assign_search(w, w->dropped[k]);
+		fill_room(w, w->dropped[k]);
 	w->stats.repairs++;
 }
 
@@ -266,7 +320,7 @@ price_partner(AssignWork *w, int i)
 	return true;
 }
 
-/* Memory for all but the result, and the start: no pairs, every price at its bound. */
+/* Memory for all but the result, and the start: no pairs, prices at their bounds or 0. */
 static bool
 prepare(AssignWork *w)
 {
@@ -297,6 +351,7 @@ prepare(AssignWork *w)
 	w->dropped = assign_take(&w->memory, most, sizeof(int));
 	w->floor = assign_take(&w->memory, np, sizeof(int64_t));
 	w->floor_at = assign_take(&w->memory, np, sizeof(int64_t));
+	w->bound = assign_take(&w->memory, np + nl, sizeof(int64_t));
 	w->raised_at = assign_take(&w->memory, nl, sizeof(int64_t));
 	w->older = assign_take(&w->memory, nl, sizeof(int));
 	w->newer = assign_take(&w->memory, nl, sizeof(int));
@@ -308,15 +363,19 @@ prepare(AssignWork *w)
 	if (w->memory.failed)
 		return false;
 
-	w->bound[0] = prob->unpaired;
-	w->bound[1] = 0;
 	w->latest = -1;
 	for (int k = 0; k < w->nnode; k++)
 	{
 		bool		partner = k < w->np;
 		AssignNode *node = &w->node[k];
 
-		node->price = w->bound[!partner];
+		if (partner)
+			w->bound[k] = prob->partner_bound ? prob->partner_bound[k] : prob->unpaired;
+		else
+			w->bound[k] = prob->lead_bound ? prob->lead_bound[k - w->np] : 0;
+		if (!partner && w->bound[k] > w->most_free)
+			w->most_free = w->bound[k];
+		node->price = prob->warm && w->bound[k] > 0 ? 0 : w->bound[k];
 		node->room = partner ? assign_places(prob, k) : assign_capacity(prob, k - w->np);
 		node->dist = ASSIGN_NONE;
 		node->parent = node->slot = node->head = node->mate = -1;
@@ -483,8 +542,7 @@ assign_solve(const AssignProblem *prob, AssignResult *result)
 	if (w->status != ASSIGN_OK || !prepare(w))
 		return assign_finish(&w->memory, w->status, result);
 
-	for (int i = 0; i < w->np && w->status == ASSIGN_OK; i++)
-		first_choice(w, i);
+	first_plan(w);
 
 	/* until every partner in turn has been priced without a change */
 	for (int i = 0, unchanged = 0; unchanged < w->np && w->status == ASSIGN_OK; unchanged++)

@@ -7,10 +7,14 @@
  */
 #include "assign_internal.h"
 
+#include <math.h>
+
 typedef struct Verify
 {
 	const AssignProblem *prob;
 	const AssignResult *result;
+	const AssignCosts *costs;	/* of a refined plan */
+	const AssignLevels *levels;
 	AssignMemory memory;
 	int			partner;
 	int			lead;
@@ -200,33 +204,226 @@ check_all(Verify *v)
 	return fault;
 }
 
-AssignFault
-assign_verify(const AssignProblem *prob, const AssignResult *result, int *partner, int *lead)
+/* Run a check of a valid problem, with memory for it. */
+static AssignFault
+run_check(Verify *v, AssignFault (*check) (Verify *), int *partner, int *lead)
 {
-	Verify		v = {prob, result, {0}, -1, -1, NULL, NULL};
+	const AssignProblem *prob = v->prob;
 	AssignFault fault = ASSIGN_FAULT_PROBLEM;
 
-	assign_memory_init(&v.memory, prob);
-	if (assign_check(prob, &v.memory) == ASSIGN_OK)
+	v->partner = v->lead = -1;
+	assign_memory_init(&v->memory, prob);
+	if (assign_check(prob, &v->memory) == ASSIGN_OK)
 	{
-		v.load = assign_take(&v.memory, (size_t) prob->nlead, sizeof(int));
-		v.holder = assign_take(&v.memory, (size_t) prob->nlead, sizeof(int));
-		if (!v.memory.failed)
+		v->load = assign_take(&v->memory, (size_t) prob->nlead, sizeof(int));
+		v->holder = assign_take(&v->memory, (size_t) prob->nlead, sizeof(int));
+		if (!v->memory.failed)
 		{
 			for (int j = 0; j < prob->nlead; j++)
 			{
-				v.load[j] = 0;
-				v.holder[j] = -1;
+				v->load[j] = 0;
+				v->holder[j] = -1;
 			}
-			fault = check_all(&v);
+			fault = check(v);
 		}
-		assign_give_all(&v.memory);
+		assign_give_all(&v->memory);
 	}
 	if (partner)
-		*partner = v.partner;
+		*partner = v->partner;
 	if (lead)
-		*lead = v.lead;
+		*lead = v->lead;
 	return fault;
+}
+
+AssignFault
+assign_verify(const AssignProblem *prob, const AssignResult *result, int *partner, int *lead)
+{
+	Verify		v = {.prob = prob,.result = result};
+
+	return run_check(&v, check_all, partner, lead);
+}
+
+/*
+ * The sign of a number of units and a remainder less partner i's and lead j's
+ * price (-1: none), level by level.  Beyond reach no later level changes it.
+ * Otherwise the end must be a whole number; *exact is false if it is not.
+ */
+static int
+sign_of_rest(const AssignLevels *levels, int64_t units, double below, int i, int j, bool *exact)
+{
+	for (int l = 0;; l++)
+	{
+		int			shift;
+		double		more;
+
+		if (i >= 0)
+			units -= levels->u[l][i];
+		if (j >= 0)
+			units -= levels->v[l][j];
+		if (units > levels->reach || units < -levels->reach)
+			break;
+		if (l == levels->n - 1)
+		{
+			*exact = *exact && below == 0;
+			break;
+		}
+		shift = levels->exponent[l] - levels->exponent[l + 1];
+		if (units != 0 && shift >= 40)
+		{
+			*exact = false;
+			break;
+		}
+		more = rint(ldexp(below, -levels->exponent[l + 1]));
+		below -= ldexp(more, levels->exponent[l + 1]);
+		units = (units == 0 ? 0 : units * ((int64_t) 1 << shift)) + (int64_t) more;
+	}
+	return (units > 0) - (units < 0);
+}
+
+/* The remainder of a cost that is a number of units of the first level. */
+static bool
+split_cost(const AssignLevels *levels, double cost, int64_t units, double *below)
+{
+	int			exponent = levels->exponent[0];
+	double		half = ldexp((double) units, exponent - 1);
+
+	*below = fabs(cost) >= 1 ? 2 * (cost / 2 - half) : cost - ldexp((double) units, exponent);
+	return fabs(*below) <= ldexp(0.5, exponent);
+}
+
+/* The greatest distance from 0 of a level's prices. */
+static int64_t
+greatest(const int64_t *price, int n)
+{
+	int64_t		most = 0;
+
+	for (int k = 0; k < n; k++)
+	{
+		if (price[k] > most)
+			most = price[k];
+		else if (-price[k] > most)
+			most = -price[k];
+	}
+	return most;
+}
+
+/* Can nothing beyond reach at a level be taken away by all later ones? */
+static AssignFault
+check_levels(const AssignProblem *prob, const AssignCosts *costs, const AssignLevels *levels)
+{
+	int64_t		later = 0;		/* the most that later levels come to, in this one's units */
+
+	if (levels->n < 1 || levels->n > ASSIGN_MAX_LEVELS || levels->reach < 0 ||
+		levels->exponent[0] != costs->exponent)
+		return ASSIGN_FAULT_LEVELS;
+	for (int l = levels->n - 1; l >= 0; l--)
+	{
+		int			shift = l > 0 ? levels->exponent[l - 1] - levels->exponent[l] : 0;
+		int64_t		u = greatest(levels->u[l], prob->npartner);
+		int64_t		v = greatest(levels->v[l], prob->nlead);
+
+		if (later > levels->reach || u > ASSIGN_MAX_PRICE || v > ASSIGN_MAX_PRICE)
+			return ASSIGN_FAULT_LEVELS;
+		if (l == 0)
+			break;
+		if (shift <= 0 || u > (int64_t) 1 << 61 || v > (int64_t) 1 << 61)
+			return ASSIGN_FAULT_LEVELS;
+		/* the remainder of a cost is at most half a unit */
+		later = (shift > 62 ? 0 : (u + v + later) >> shift) + 2;
+	}
+	return ASSIGN_PROVEN;
+}
+
+/* The sign of a listed pair's cost less its prices. */
+static int
+sign_of_pair(const Verify *v, int i, int64_t k, bool *exact)
+{
+	double		below;
+	int64_t		units = v->prob->row_cost[k];
+
+	if (!split_cost(v->levels, v->costs->row_cost[k], units, &below))
+		*exact = false;
+	return sign_of_rest(v->levels, units, below, i, v->prob->row_lead[k], exact);
+}
+
+/* The refined prices of partners and leads by themselves. */
+static AssignFault
+check_sums(Verify *v)
+{
+	const AssignProblem *prob = v->prob;
+	const AssignResult *result = v->result;
+	double		below = 0;
+	bool		exact = true;
+
+	if (v->costs->priced && !split_cost(v->levels, v->costs->unpaired, prob->unpaired, &below))
+		return ASSIGN_FAULT_LEVELS;
+	for (int i = 0; i < prob->npartner; i++)
+	{
+		int			end = result->place_start[i + 1];
+		int			sign = sign_of_rest(v->levels, prob->unpaired, below, i, -1, &exact);
+
+		if (sign < 0 || !exact)
+			return fault_at(v, ASSIGN_FAULT_U, i, -1);
+		if (end > result->place_start[i] && result->lead[end - 1] < 0 && sign != 0)
+			return fault_at(v, ASSIGN_FAULT_EMPTY_SLACK, i, -1);
+	}
+	for (int j = 0; j < prob->nlead; j++)
+	{
+		int			sign = sign_of_rest(v->levels, 0, 0, -1, j, &exact);
+
+		if (sign < 0 || !exact)
+			return fault_at(v, ASSIGN_FAULT_V, -1, j);
+		if (v->load[j] < assign_capacity(prob, j) && sign != 0)
+			return fault_at(v, ASSIGN_FAULT_ROOM_SLACK, -1, j);
+	}
+	return ASSIGN_PROVEN;
+}
+
+/* All of a refined plan. */
+static AssignFault
+check_refined(Verify *v)
+{
+	const AssignProblem *prob = v->prob;
+	const AssignResult *result = v->result;
+	AssignFault fault = check_levels(prob, v->costs, v->levels);
+
+	if (fault == ASSIGN_PROVEN)
+		fault = check_plan(v);
+	if (fault == ASSIGN_PROVEN)
+		fault = check_sums(v);
+	for (int j = 0; j < prob->nlead; j++)
+		v->holder[j] = -1;
+	for (int i = 0; i < prob->npartner && fault == ASSIGN_PROVEN; i++)
+	{
+		for (int k = result->place_start[i]; k < result->place_start[i + 1]; k++)
+			if (result->lead[k] >= 0)
+				v->holder[result->lead[k]] = i;
+		for (int64_t k = prob->row_start[i]; k < prob->row_start[i + 1]; k++)
+		{
+			bool		exact = true;
+			int			sign = sign_of_pair(v, i, k, &exact);
+			bool		in = v->holder[prob->row_lead[k]] == i;
+
+			assign_tick(&v->memory, 1);
+			if (!exact)
+				return fault_at(v, ASSIGN_FAULT_LEVELS, i, prob->row_lead[k]);
+			if (in && sign > 0)
+				return fault_at(v, ASSIGN_FAULT_PAIR_SLACK, i, prob->row_lead[k]);
+			if (sign < 0 && (!in || assign_places(prob, i) == 1))
+				return fault_at(v, ASSIGN_FAULT_PRICE, i, prob->row_lead[k]);
+		}
+	}
+	return fault;
+}
+
+AssignFault
+assign_verify_levels(const AssignProblem *prob, const AssignCosts *costs,
+					 const AssignResult *result, const AssignLevels *levels,
+					 int *partner, int *lead)
+{
+	Verify		v = {.prob = prob,.result = result,.costs = costs,.levels = levels};
+
+	return run_check(&v, check_refined, partner, lead);
 }
 
 const char *
@@ -266,6 +463,8 @@ assign_fault_text(AssignFault fault)
 			return "a place is empty though the partner's price is below that of an empty place";
 		case ASSIGN_FAULT_ROOM_SLACK:
 			return "a lead has room left though its price is below 0";
+		case ASSIGN_FAULT_LEVELS:
+			return "the levels of the prices do not add up";
 	}
 	return "unknown fault";
 }

@@ -144,44 +144,68 @@ number_of(Costs *c, CostIds *ids, const char *bytes, uint32 len, int max, const 
 	return ids->n - 1;
 }
 
-/* The number of a partner. */
+/* The number of an id of which a figure goes with each; *was: what it has been. */
 static int
-partner_number(Costs *c, const char *bytes, uint32 len)
+number_with(Costs *c, CostIds *ids, int **figures, const char *bytes, uint32 len, int figure,
+			int max, const char *what, int *was)
 {
-	return number_of(c, &c->partner, bytes, len, ASSIGN_MAX_PLACES, "partners");
+	int			known = ids->n;
+	int			room = ids->room;
+	int			k = number_of(c, ids, bytes, len, max, what);
+
+	if (ids->room != room)
+	{
+		size_t		size = sizeof(int) * (size_t) ids->room;
+
+		*figures = *figures ? repalloc_huge(*figures, size) : MemoryContextAllocHuge(c->cxt, size);
+	}
+	if (k == known)
+		(*figures)[k] = figure;
+	*was = (*figures)[k];
+	return k;
+}
+
+/* The number of a partner, whose places must be what they have been. */
+static int
+partner_number(Costs *c, const char *bytes, uint32 len, int places)
+{
+	int			was;
+	int			i = number_with(c, &c->partner, &c->places, bytes, len, places,
+								ASSIGN_MAX_PLACES, "partners", &was);
+
+	if (was != places)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"places\" of %s must be the same in all rows of a partner",
+						FUNC),
+				 errdetail("Partner \"%s\" has %d and %d.", c->partner.id[i].bytes,
+						   Min(was, places), Max(was, places)),
+				 errhint("The places are how many different leads the partner is to get; NULL is 1.")));
+	return i;
 }
 
 /* The number of a lead, whose capacity must be what it has been. */
 static int
 lead_number(Costs *c, const char *bytes, uint32 len, int capacity)
 {
-	int			known = c->lead.n;
-	int			room = c->lead.room;
-	int			j = number_of(c, &c->lead, bytes, len, MAX_LEADS, "leads");
+	int			was;
+	int			j = number_with(c, &c->lead, &c->capacity, bytes, len, capacity, MAX_LEADS,
+								"leads", &was);
 
-	if (c->lead.room != room)
-	{
-		size_t		size = sizeof(int) * (size_t) c->lead.room;
-
-		c->capacity = c->capacity ? repalloc_huge(c->capacity, size)
-			: MemoryContextAllocHuge(c->cxt, size);
-	}
-	if (j == known)
-		c->capacity[j] = capacity;
-	else if (c->capacity[j] != capacity)
+	if (was != capacity)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"capacity\" of %s must be the same in all rows of a lead",
 						FUNC),
 				 errdetail("Lead \"%s\" has %d and %d.", c->lead.id[j].bytes,
-						   Min(c->capacity[j], capacity), Max(c->capacity[j], capacity)),
+						   Min(was, capacity), Max(was, capacity)),
 				 errhint("The capacity is how many partners the lead can help at a time.")));
 	return j;
 }
 
 /* Append an allowed pair. */
 static void
-add_pair(Costs *c, int partner, int lead, double cost)
+add_pair(Costs *c, const CostPair *pair)
 {
 	if (c->n == PG_INT32_MAX)
 		ereport(ERROR,
@@ -190,16 +214,19 @@ add_pair(Costs *c, int partner, int lead, double cost)
 				 errhint("Make a plan for each sector or region of its own, with GROUP BY.")));
 	if (c->n == c->room)
 		c->pair = grow(c->cxt, c->pair, &c->room, sizeof(CostPair));
-	c->pair[c->n].partner = partner;
-	c->pair[c->n].lead = lead;
-	c->pair[c->n].cost = cost;
-	c->n++;
+	c->pair[c->n++] = *pair;
 }
 
-/* All rows must agree on the cost of an empty place; NaN stands for NULL. */
+/* All rows must agree on the cost of an empty place, NaN standing for NULL, and on the mode. */
 static void
-set_unpaired(Costs *c, double unpaired)
+set_options(Costs *c, double unpaired, PlanMode mode)
 {
+	if (c->begun && c->mode != mode)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"mode\" of %s must be the same in every row", FUNC),
+				 errdetail("It is '%s' and '%s'.", plan_mode_name(Min(c->mode, mode)),
+						   plan_mode_name(Max(c->mode, mode)))));
 	if (c->begun && c->unpaired != unpaired && !(isnan(c->unpaired) && isnan(unpaired)))
 	{
 		char	   *a = isnan(c->unpaired) ? pstrdup("NULL") : float8out_internal(c->unpaired);
@@ -213,6 +240,7 @@ set_unpaired(Costs *c, double unpaired)
 	}
 	c->begun = true;
 	c->unpaired = unpaired;
+	c->mode = mode;
 }
 
 /* An id among the arguments, checked; false where it is NULL. */
@@ -280,9 +308,50 @@ get_unpaired(FunctionCallInfo fcinfo, int arg)
 	return cost;
 }
 
+/* A partner's places; 1 where none are given. */
+static int
+get_places(FunctionCallInfo fcinfo, int arg, const char *partner, uint32 len)
+{
+	int			places;
+
+	if (PG_NARGS() <= arg || PG_ARGISNULL(arg))
+		return 1;
+	places = PG_GETARG_INT32(arg);
+	if (places < 1 || places > PLAN_MAX_PLACES)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"places\" of %s must be from 1 to %d", FUNC, PLAN_MAX_PLACES),
+				 errdetail("It is %d for partner \"%.*s\".", places, (int) len, partner),
+				 errhint("Leave out the rows of a partner that is to have no lead.")));
+	return places;
+}
+
+/* The mode, 'optimal' where none is given. */
+static PlanMode
+get_mode(FunctionCallInfo fcinfo, int arg, const Costs *c)
+{
+	text	   *t;
+	PlanMode	mode;
+	const char *known;
+
+	if (PG_NARGS() <= arg || PG_ARGISNULL(arg))
+		return PLAN_OPTIMAL;
+	t = PG_GETARG_TEXT_PP(arg);
+	known = plan_mode_name(c->mode);
+	if (c->begun && VARSIZE_ANY_EXHDR(t) == strlen(known) &&
+		memcmp(VARDATA_ANY(t), known, strlen(known)) == 0)
+		return c->mode;
+	if (!plan_mode_find(text_to_cstring(t), &mode))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"mode\" of %s must be 'optimal', 'stable' or 'greedy'", FUNC),
+				 errdetail("It is \"%s\".", text_to_cstring(t))));
+	return mode;
+}
+
 /*
- * sipp_assign_accum(internal, partner, lead, cost, capacity [, unpaired_cost]):
- * transition.
+ * sipp_assign_accum(internal, partner, lead, cost, capacity [, unpaired_cost
+ * [, places [, locked [, mode]]]]): transition.
  */
 Datum
 sipp_assign_accum(PG_FUNCTION_ARGS)
@@ -296,12 +365,13 @@ sipp_assign_accum(PG_FUNCTION_ARGS)
 	bool		has_partner = get_id(fcinfo, 1, "partner", &partner, &partner_len);
 	bool		has_lead = get_id(fcinfo, 2, "lead", &lead, &lead_len);
 	double		cost = get_cost(fcinfo, 3, partner, partner_len, lead, lead_len);
-	int			i = 0;
-	int			j = 0;
+	bool		locked = PG_NARGS() > 7 && !PG_ARGISNULL(7) && PG_GETARG_BOOL(7);
+	CostPair	pair = {0, 0, cost};
 
-	set_unpaired(c, get_unpaired(fcinfo, 5));
+	set_options(c, get_unpaired(fcinfo, 5), get_mode(fcinfo, 8, c));
 	if (has_partner)
-		i = partner_number(c, partner, partner_len);
+		pair.partner = partner_number(c, partner, partner_len,
+									  get_places(fcinfo, 6, partner, partner_len));
 	if (has_lead)
 	{
 		if (PG_ARGISNULL(4))
@@ -315,10 +385,12 @@ sipp_assign_accum(PG_FUNCTION_ARGS)
 					 errmsg("argument \"capacity\" of %s must not be negative", FUNC),
 					 errdetail("It is %d for lead \"%.*s\".", PG_GETARG_INT32(4),
 							   (int) lead_len, lead)));
-		j = lead_number(c, lead, lead_len, PG_GETARG_INT32(4));
+		pair.lead = lead_number(c, lead, lead_len, PG_GETARG_INT32(4));
 	}
-	if (has_partner && has_lead && !isnan(cost))
-		add_pair(c, i, j, cost);
+	if (locked)
+		pair.lead |= COST_LOCKED;
+	if (has_partner && has_lead && (locked || !isnan(cost)))
+		add_pair(c, &pair);
 	PG_RETURN_POINTER(c);
 }
 
@@ -332,15 +404,20 @@ costs_merge(Costs *a, const Costs *b)
 											  sizeof(int) * Max(b->lead.n, 1));
 
 	if (b->begun)
-		set_unpaired(a, b->unpaired);
+		set_options(a, b->unpaired, b->mode);
 	for (int i = 0; i < b->partner.n; i++)
-		partner[i] = partner_number(a, b->partner.id[i].bytes, b->partner.id[i].len);
+		partner[i] = partner_number(a, b->partner.id[i].bytes, b->partner.id[i].len, b->places[i]);
 	for (int j = 0; j < b->lead.n; j++)
 		lead[j] = lead_number(a, b->lead.id[j].bytes, b->lead.id[j].len, b->capacity[j]);
 	for (int64 k = 0; k < b->n; k++)
 	{
+		const CostPair *from = &b->pair[k];
+		CostPair	pair = {partner[from->partner], lead[cost_pair_lead(from)], from->cost};
+
 		CHECK_FOR_INTERRUPTS();
-		add_pair(a, partner[b->pair[k].partner], lead[b->pair[k].lead], b->pair[k].cost);
+		if (cost_pair_locked(from))
+			pair.lead |= COST_LOCKED;
+		add_pair(a, &pair);
 	}
 	pfree(partner);
 	pfree(lead);
@@ -404,7 +481,8 @@ sipp_assign_serialize(PG_FUNCTION_ARGS)
 
 	(void) assign_context(fcinfo);
 	c = (Costs *) PG_GETARG_POINTER(0);
-	size = 32 + size_of_ids(&c->partner) + size_of_ids(&c->lead) + 4 * (size_t) c->lead.n +
+	size = 32 + size_of_ids(&c->partner) + size_of_ids(&c->lead) +
+		4 * ((size_t) c->partner.n + (size_t) c->lead.n) +
 		sizeof(CostPair) * (size_t) c->n;
 	if (size > MaxAllocSize / 2)
 		ereport(ERROR,
@@ -414,15 +492,31 @@ sipp_assign_serialize(PG_FUNCTION_ARGS)
 	pq_begintypsend(&buf);
 	enlargeStringInfo(&buf, (int) size);
 	pq_sendbyte(&buf, c->begun ? 1 : 0);
+	pq_sendbyte(&buf, (uint8) c->mode);
 	pq_sendfloat8(&buf, c->unpaired);
 	send_ids(&buf, &c->partner);
 	send_ids(&buf, &c->lead);
+	for (int i = 0; i < c->partner.n; i++)
+		pq_sendint32(&buf, (uint32) c->places[i]);
 	for (int j = 0; j < c->lead.n; j++)
 		pq_sendint32(&buf, (uint32) c->capacity[j]);
 	pq_sendint64(&buf, c->n);
 	if (c->n > 0)
 		pq_sendbytes(&buf, (char *) c->pair, (int) (sizeof(CostPair) * c->n));
 	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
+}
+
+/* Read ids, which stay where they are. */
+static void
+get_ids(StringInfo buf, CostIds *ids)
+{
+	ids->n = (int) pq_getmsgint(buf, 4);
+	ids->id = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(CostId) * (size_t) Max(ids->n, 1));
+	for (int i = 0; i < ids->n; i++)
+	{
+		ids->id[i].len = pq_getmsgint(buf, 4);
+		ids->id[i].bytes = unconstify(char *, pq_getmsgbytes(buf, (int) ids->id[i].len));
+	}
 }
 
 /*
@@ -435,9 +529,8 @@ sipp_assign_deserialize(PG_FUNCTION_ARGS)
 	bytea	   *bytes;
 	StringInfoData buf;
 	Costs	   *c = costs_make(CurrentMemoryContext);
-	int			npartner;
-	int			nlead;
-	CostId	   *lead;
+	CostIds		partner;
+	CostIds		lead;
 	int64		n;
 
 	(void) assign_context(fcinfo);
@@ -446,23 +539,15 @@ sipp_assign_deserialize(PG_FUNCTION_ARGS)
 	buf.len = buf.maxlen = (int) VARSIZE_ANY_EXHDR(bytes);
 	buf.cursor = 0;
 	c->begun = pq_getmsgbyte(&buf) != 0;
+	c->mode = (PlanMode) pq_getmsgbyte(&buf);
 	c->unpaired = pq_getmsgfloat8(&buf);
-	npartner = (int) pq_getmsgint(&buf, 4);
-	for (int i = 0; i < npartner; i++)
-	{
-		uint32		len = pq_getmsgint(&buf, 4);
-
-		(void) partner_number(c, pq_getmsgbytes(&buf, (int) len), len);
-	}
-	nlead = (int) pq_getmsgint(&buf, 4);
-	lead = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(CostId) * Max(nlead, 1));
-	for (int j = 0; j < nlead; j++)
-	{
-		lead[j].len = pq_getmsgint(&buf, 4);
-		lead[j].bytes = unconstify(char *, pq_getmsgbytes(&buf, (int) lead[j].len));
-	}
-	for (int j = 0; j < nlead; j++)
-		(void) lead_number(c, lead[j].bytes, lead[j].len, (int) pq_getmsgint(&buf, 4));
+	get_ids(&buf, &partner);
+	get_ids(&buf, &lead);
+	for (int i = 0; i < partner.n; i++)
+		(void) partner_number(c, partner.id[i].bytes, partner.id[i].len,
+							  (int) pq_getmsgint(&buf, 4));
+	for (int j = 0; j < lead.n; j++)
+		(void) lead_number(c, lead.id[j].bytes, lead.id[j].len, (int) pq_getmsgint(&buf, 4));
 	n = pq_getmsgint64(&buf);
 	if (n > 0)
 	{

@@ -1,11 +1,12 @@
 /*
  * costs.c
- *		The plan of least cost of the analyst's own costs.
+ *		The plan of least cost of the analyst's own costs: setting up the problem.
  *
- * Costs become integers in units of a quantum, a power of two, so that the
- * largest is at most ASSIGN_MAX_COST: 1 if all are integers of that size, which
- * are then exact.  Partners and leads are numbered by the UTF-8 bytes of their
- * ids, so that the order of rows does not matter.
+ * Costs become integers in units of a quantum, a power of two: 1 if all are
+ * whole numbers of at most ASSIGN_MAX_COST, which are then exact, as others may be;
+ * where they are not, costs_solve.c goes on to what rounding has left.  Partners
+ * and leads are numbered by the UTF-8 bytes of their ids, so that the order of
+ * rows does not matter.
  */
 #include "sipp.h"
 
@@ -18,24 +19,17 @@
 #include "utils/memutils.h"
 
 #include "pair/costs.h"
-#include "pair/plan.h"
 
 #define FUNC "sipp.assign"
-#define COST_BITS 40
+
+/*
+ * Bits of the largest cost that is not whole: one less than the solver takes,
+ * so that a price beyond all savings has room for half a unit more a cost.
+ */
+#define COST_BITS 39
 #define COST_MIN_EXPONENT (-1074)	/* of the least positive number */
 
-StaticAssertDecl(ASSIGN_MAX_COST == (int64_t) 1 << COST_BITS, "costs must fill the solver's range");
-
-/* A cost problem while it is solved. */
-typedef struct CostWork
-{
-	const Costs *costs;
-	AssignProblem prob;
-	char	  **partner;		/* ids in their order */
-	char	  **lead;
-	int		   *row;			/* of each listed pair, its row among the costs */
-	int			exponent;		/* of the quantum */
-} CostWork;
+StaticAssertDecl(ASSIGN_MAX_COST == (int64_t) 2 << COST_BITS, "costs must fit the solver's range");
 
 /* An id while ids are sorted. */
 typedef struct SortItem
@@ -78,10 +72,11 @@ sort_ids(const CostIds *ids, char ***sorted)
 
 /*
  * The pairs by partner, and within by lead: sorted by lead first, then without
- * changing that order by partner, each time by counting.
+ * changing that order by partner, each time by counting.  Their rows among the
+ * costs are in rows.
  */
 static void
-list_pairs(CostWork *w, const int *partner_rank, const int *lead_rank)
+list_pairs(CostWork *w, const int *partner_rank, const int *lead_rank, int **rows)
 {
 	const Costs *c = w->costs;
 	size_t		n = (size_t) Max(c->n, 1);
@@ -95,7 +90,7 @@ list_pairs(CostWork *w, const int *partner_rank, const int *lead_rank)
 	for (int64 k = 0; k < c->n; k++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		at[lead_rank[c->pair[k].lead] + 2]++;
+		at[lead_rank[cost_pair_lead(&c->pair[k])] + 2]++;
 		start[partner_rank[c->pair[k].partner] + 2]++;
 	}
 	for (int j = 0; j < c->lead.n; j++)
@@ -106,7 +101,7 @@ list_pairs(CostWork *w, const int *partner_rank, const int *lead_rank)
 	for (int64 k = 0; k < c->n; k++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		by_lead[at[lead_rank[c->pair[k].lead] + 1]++] = (int) k;
+		by_lead[at[lead_rank[cost_pair_lead(&c->pair[k])] + 1]++] = (int) k;
 	}
 	for (int64 k = 0; k < c->n; k++)
 	{
@@ -115,11 +110,11 @@ list_pairs(CostWork *w, const int *partner_rank, const int *lead_rank)
 
 		CHECK_FOR_INTERRUPTS();
 		row[to] = by_lead[k];
-		row_lead[to] = lead_rank[pair->lead];
+		row_lead[to] = lead_rank[cost_pair_lead(pair)];
 	}
 	pfree(by_lead);
 	pfree(at);
-	w->row = row;
+	*rows = row;
 	w->prob.row_start = start;
 	w->prob.row_lead = row_lead;
 }
@@ -142,6 +137,80 @@ check_duplicates(const CostWork *w)
 		}
 }
 
+/* The error of a locked pair. */
+pg_noreturn static void
+lock_fail(const CostWork *w, int i, int j, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("argument \"locked\" of %s: the pair (%s, %s) cannot be kept", FUNC,
+					w->partner[i], w->lead[j]),
+			 errdetail("%s.", detail)));
+}
+
+/* Note a locked pair, which takes a place of its partner and of its lead's capacity. */
+static void
+take_lock(CostWork *w, int i, int j, double cost, int n, int places)
+{
+	if (w->places[i]-- == 0)
+		lock_fail(w, i, j, psprintf("It is one more than the partner's places, %d", places));
+	if (w->capacity[j]-- == 0)
+	{
+		int			capacity = 0;
+
+		for (int k = 0; k < n; k++)
+			capacity += w->lock_lead[k] == j;
+		lock_fail(w, i, j, psprintf("It is one more than the lead's capacity of %d", capacity));
+	}
+	w->lock_lead[n] = j;
+	w->lock_cost[n] = cost;
+	if (isnan(cost))
+		w->unknown++;
+}
+
+/* Take the locked pairs out of the list. */
+static void
+take_locks(CostWork *w, int *row)
+{
+	int64_t    *start = unconstify(int64_t *, w->prob.row_start);
+	int		   *row_lead = unconstify(int *, w->prob.row_lead);
+	int			nlock = 0;
+	int64_t		to = 0;
+	int64_t		from = 0;
+
+	for (int64 k = 0; k < w->costs->n; k++)
+		nlock += cost_pair_locked(&w->costs->pair[k]);
+	w->lock_start = palloc0(sizeof(int) * ((size_t) w->prob.npartner + 1));
+	w->lock_lead = palloc(sizeof(int) * ((size_t) nlock + 1));
+	w->lock_cost = palloc(sizeof(double) * ((size_t) nlock + 1));
+	if (nlock == 0)
+		return;
+	nlock = 0;
+	for (int i = 0; i < w->prob.npartner; i++)
+	{
+		int			places = w->places[i];
+
+		w->lock_start[i] = nlock;
+		start[i] = to;
+		for (; from < start[i + 1]; from++)
+		{
+			const CostPair *pair = &w->costs->pair[row[from]];
+
+			CHECK_FOR_INTERRUPTS();
+			if (cost_pair_locked(pair))
+			{
+				take_lock(w, i, row_lead[from], pair->cost, nlock, places);
+				nlock++;
+				continue;
+			}
+			row_lead[to] = row_lead[from];
+			row[to++] = row[from];
+		}
+	}
+	w->lock_start[w->prob.npartner] = nlock;
+	start[w->prob.npartner] = to;
+}
+
 /* The exponent of the quantum. */
 static int
 find_exponent(const Costs *c)
@@ -155,6 +224,8 @@ find_exponent(const Costs *c)
 		double		cost = c->pair[k].cost;
 
 		CHECK_FOR_INTERRUPTS();
+		if (cost_pair_locked(&c->pair[k]))
+			continue;
 		most = Max(most, fabs(cost));
 		whole = whole && cost == rint(cost);
 	}
@@ -164,133 +235,80 @@ find_exponent(const Costs *c)
 	return Max(exponent - COST_BITS, COST_MIN_EXPONENT);
 }
 
-/* A cost in units. */
-static double
-to_units(const CostWork *w, double cost)
+/* Keep the costs themselves, of which the first n are exact in units. */
+static void
+keep_costs(CostWork *w, int64 n)
 {
-	return rint(ldexp(cost, -w->exponent));
+	double	   *cost = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(double) *
+											  (size_t) w->prob.row_start[w->prob.npartner]);
+
+	for (int64 k = 0; k < n; k++)
+		cost[k] = (double) w->prob.row_cost[k] * w->quantum;
+	w->cost = cost;
 }
 
 /*
- * Costs in units, and the price of an empty place: one by which no saving could
- * make up for it, unless a lower one is given.
+ * The price of an empty place in units: one by which no saving could make up for
+ * it, or a lower one that was given.  Savings lie between least and most a place, and
+ * half a unit more where costs are rounded.
  */
 static void
-set_units(CostWork *w)
+set_unpaired(CostWork *w, int64_t least, int64_t most)
 {
-	const Costs *c = w->costs;
+	int64_t		beyond = most - least + (w->cost != NULL);
+	double		given = ldexp(w->costs->unpaired, -w->exponent);
+	int64		places = 0;
+
+	for (int i = 0; i < w->prob.npartner; i++)
+		places += w->places[i];
+	if (places > ASSIGN_MAX_PLACES)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("%s: more than %d places of partners", FUNC, ASSIGN_MAX_PLACES),
+				 errdetail("There are " INT64_FORMAT ".", places),
+				 errhint("Make a plan for each sector or region of its own, with GROUP BY.")));
+	w->prob.unpaired = 1 + places * beyond;
+	if (isnan(given) || given >= (double) w->prob.unpaired)
+		return;
+	/* compared as floating point: it may be far out of range */
+	if (given <= -(double) w->prob.unpaired)
+	{
+		w->prob.unpaired = -w->prob.unpaired;
+		return;
+	}
+	w->priced = true;
+	w->prob.unpaired = assign_units(w->costs->unpaired, w->exponent);
+	if (!w->cost && (double) w->prob.unpaired * w->quantum != w->costs->unpaired)
+		keep_costs(w, w->prob.row_start[w->prob.npartner]);
+}
+
+/* Costs in units. */
+static void
+set_units(CostWork *w, const int *row)
+{
+	int64		n = w->prob.row_start[w->prob.npartner];
 	int64_t    *units = MemoryContextAllocHuge(CurrentMemoryContext,
-											   sizeof(int64_t) * (size_t) Max(c->n, 1));
+											   sizeof(int64_t) * (size_t) Max(n, 1));
 	int64_t		least = 0;
 	int64_t		most = 0;
 
-	w->exponent = find_exponent(c);
-	for (int64 k = 0; k < c->n; k++)
+	w->exponent = find_exponent(w->costs);
+	w->quantum = ldexp(1, w->exponent);
+	w->prob.row_cost = units;
+	for (int64 k = 0; k < n; k++)
 	{
+		double		cost = w->costs->pair[row[k]].cost;
+
 		CHECK_FOR_INTERRUPTS();
-		units[k] = (int64_t) to_units(w, c->pair[w->row[k]].cost);
+		units[k] = w->exponent == 0 ? (int64_t) cost : assign_units(cost, w->exponent);
 		least = Min(least, units[k]);
 		most = Max(most, units[k]);
+		if (w->exponent != 0 && !w->cost && (double) units[k] * w->quantum != cost)
+			keep_costs(w, k);
+		if (w->cost)
+			w->cost[k] = cost;
 	}
-	w->prob.row_cost = units;
-	w->prob.unpaired = 1 + (int64_t) w->prob.npartner * (most - least);
-	if (!isnan(c->unpaired))
-	{
-		double		given = to_units(w, c->unpaired);
-
-		/* compared as floating point: it may be far out of range */
-		if (given <= -(double) w->prob.unpaired)
-			w->prob.unpaired = -w->prob.unpaired;
-		else if (given < (double) w->prob.unpaired)
-			w->prob.unpaired = (int64_t) given;
-	}
-}
-
-/* The analyst's own cost of a pair of a plan. */
-static double
-own_cost(const CostWork *w, int i, int j)
-{
-	return w->costs->pair[w->row[plan_row_find(&w->prob, i, j)]].cost;
-}
-
-/* Sum of the pairs' costs. */
-static double
-total_cost(const CostWork *w, const AssignResult *plan)
-{
-	double		sum = 0;
-
-	for (int i = 0; i < w->prob.npartner; i++)
-		for (int p = plan->place_start[i]; p < plan->place_start[i + 1]; p++)
-			if (plan->lead[p] >= 0)
-				sum += own_cost(w, i, plan->lead[p]);
-	return sum;
-}
-
-/* A partner and its only place. */
-static void
-write_partner(PlanWriter *out, const CostWork *w, const PlanSolution *s, int i)
-{
-	PlanPlace	place = {0};
-	PlanPartner partner = {0};
-	int			j = s->plan->lead[s->plan->place_start[i]];
-	int			other = s->runner_up[i];
-
-	place.cost = place.margin = NAN;
-	if (j >= 0)
-	{
-		place.lead = w->lead[j];
-		place.cost = own_cost(w, i, j);
-	}
-	if (other >= 0)
-	{
-		place.runner_up = w->lead[other];
-		place.margin = j >= 0 ? own_cost(w, i, other) - place.cost : NAN;
-		/* costs of opposite sign may be as far apart as no number is */
-		if (isinf(place.margin))
-			place.margin = NAN;
-	}
-	if (j < 0 && !plan_reason_allowed(&w->prob, s, i, w->lead, ldexp(1, w->exponent), "allowed",
-									  !isnan(w->costs->unpaired), &place.reason,
-									  &place.relaxation))
-		place.reason = "no allowed pair";
-	partner.id = w->partner[i];
-	partner.places = 1;
-	partner.price = s->best.u[i];
-	partner.nplace = 1;
-	partner.place = &place;
-	plan_write_partner(out, &partner);
-}
-
-/* The plan as a document. */
-static Datum
-write_plan(const CostWork *w, const PlanSolution *s)
-{
-	PlanHead	head = {0};
-	PlanWriter	out;
-
-	head.quantum = ldexp(1, w->exponent);
-	head.bound = NAN;
-	head.target_gap = NAN;
-	plan_head_solution(&head, &w->prob, s, w->partner, w->lead);
-	if (head.certified)
-		head.bound = total_cost(w, &s->best);
-	if (isinf(head.bound))
-		float_overflow_error();
-
-	plan_write_begin(&out);
-	for (int i = 0; i < w->prob.npartner; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		write_partner(&out, w, s, i);
-	}
-	for (int j = 0; j < w->prob.nlead; j++)
-	{
-		PlanLead	lead = {w->lead[j], w->prob.capacity[j], s->best.v[j]};
-
-		CHECK_FOR_INTERRUPTS();
-		plan_write_lead(&out, &lead);
-	}
-	return plan_write_end(&out, &head);
+	set_unpaired(w, least, most);
 }
 
 Datum
@@ -299,10 +317,9 @@ costs_plan(const Costs *c)
 	MemoryContext old = CurrentMemoryContext;
 	MemoryContext cxt = AllocSetContextCreate(old, FUNC, ALLOCSET_DEFAULT_SIZES);
 	CostWork	w = {0};
-	PlanSolution s;
 	int		   *partner_rank;
 	int		   *lead_rank;
-	int		   *capacity;
+	int		   *row;
 	Datum		doc;
 	Datum		result;
 
@@ -310,18 +327,24 @@ costs_plan(const Costs *c)
 	w.costs = c;
 	partner_rank = sort_ids(&c->partner, &w.partner);
 	lead_rank = sort_ids(&c->lead, &w.lead);
-	capacity = palloc(sizeof(int) * Max(c->lead.n, 1));
+	w.places = palloc(sizeof(int) * (size_t) Max(c->partner.n, 1));
+	w.capacity = palloc(sizeof(int) * (size_t) Max(c->lead.n, 1));
+	for (int i = 0; i < c->partner.n; i++)
+		w.places[partner_rank[i]] = c->places[i];
 	for (int j = 0; j < c->lead.n; j++)
-		capacity[lead_rank[j]] = c->capacity[j];
+		w.capacity[lead_rank[j]] = c->capacity[j];
 	w.prob.npartner = c->partner.n;
 	w.prob.nlead = c->lead.n;
-	w.prob.capacity = capacity;
+	w.prob.places = w.places;
+	w.prob.capacity = w.capacity;
 	plan_hooks(&w.prob.hooks);
-	list_pairs(&w, partner_rank, lead_rank);
+	list_pairs(&w, partner_rank, lead_rank, &row);
 	check_duplicates(&w);
-	set_units(&w);
-	plan_solve(&w.prob, PLAN_OPTIMAL, NULL, FUNC, &s);
-	doc = write_plan(&w, &s);
+	take_locks(&w, row);
+	set_units(&w, row);
+	pfree(row);
+	costs_solve(&w);
+	doc = costs_document(&w);
 
 	MemoryContextSwitchTo(old);
 	result = datumCopy(doc, false, -1);

@@ -449,10 +449,11 @@ CREATE TYPE sipp.plan_report AS (
 	total_cost float8,
 	mean_score float8,
 	bound float8,
+	gap float8,
 	certified boolean,
 	quantum float8,
-	unpaired_price bigint,
-	total_units bigint,
+	unpaired_price numeric,
+	total_units numeric,
 	target_gap float8,
 	blocking_pairs bigint,
 	blocking jsonb,
@@ -471,11 +472,12 @@ COMMENT ON COLUMN sipp.plan_report.capacity IS 'sum of their capacities';
 COMMENT ON COLUMN sipp.plan_report.paired IS 'places with a lead';
 COMMENT ON COLUMN sipp.plan_report.unpaired IS 'places without one';
 COMMENT ON COLUMN sipp.plan_report.ineligible IS 'schools that can take no part, each with its reason in sipp.pairs';
-COMMENT ON COLUMN sipp.plan_report.total_cost IS 'sum of the pairs'' costs';
+COMMENT ON COLUMN sipp.plan_report.total_cost IS 'sum of the pairs'' costs; NULL: beyond the largest float8, see notices';
 COMMENT ON COLUMN sipp.plan_report.mean_score IS 'mean score of the pairs';
-COMMENT ON COLUMN sipp.plan_report.bound IS 'no plan can be better than one of this cost, but for rounding costs to the quantum (an optimal plan costs just that)';
-COMMENT ON COLUMN sipp.plan_report.certified IS 'were the prices checked over every allowed pair, and do they prove the plan best?';
-COMMENT ON COLUMN sipp.plan_report.quantum IS 'cost of one unit of the solver''s integers';
+COMMENT ON COLUMN sipp.plan_report.bound IS 'no plan of as many pairs costs less: of sipp.assign exactly, of sipp.pairing_plan but for rounding costs to the quantum; NULL: not proven, or beyond the largest float8';
+COMMENT ON COLUMN sipp.plan_report.gap IS 'total_cost - bound, an empty place counting as unpaired_cost: what the plan costs more than the best; NULL: not proven, or the best has another number of pairs';
+COMMENT ON COLUMN sipp.plan_report.certified IS 'were the prices checked over every allowed pair, and do they prove the plan cheapest, with a gap of at most 1e-9 of total_cost (of sipp.assign 0)?';
+COMMENT ON COLUMN sipp.plan_report.quantum IS 'cost of one unit of the prices: 0.00001 where schools were given, to which costs are rounded; where costs were given a power of two, of which each cost in the plan is a whole number';
 COMMENT ON COLUMN sipp.plan_report.unpaired_price IS 'price of an empty place, in units';
 COMMENT ON COLUMN sipp.plan_report.total_units IS 'sum of the pairs'' costs in units, without empty places and locked pairs';
 COMMENT ON COLUMN sipp.plan_report.target_gap IS 'gap in effect taken as fully usable, in the outcome''s units; NULL where sectors have their own';
@@ -497,23 +499,34 @@ CREATE TYPE sipp.price AS (
 	partner text,
 	lead text,
 	places integer,
-	price bigint
+	price numeric
 );
 COMMENT ON TYPE sipp.price IS 'A dual price, a row of sipp.certificate. Store its columns, not the composite';
 COMMENT ON COLUMN sipp.price.kind IS 'partner, lead, or pair (only where partners have several places)';
 COMMENT ON COLUMN sipp.price.partner IS 'id of the partner school, NULL for a lead''s price';
 COMMENT ON COLUMN sipp.price.lead IS 'id of the lead school, NULL for a partner''s price';
 COMMENT ON COLUMN sipp.price.places IS 'how often the price counts: places of the partner, capacity of the lead, 1 for a pair; what locked pairs take is not counted';
-COMMENT ON COLUMN sipp.price.price IS 'in units of the quantum: of a partner at most unpaired_price, of leads and pairs at most 0';
+COMMENT ON COLUMN sipp.price.price IS 'in units of the quantum, a whole number: of a partner at most unpaired_price, of leads and pairs at most 0';
 
 CREATE FUNCTION sipp.certificate(plan sipp.plan) RETURNS SETOF sipp.price
 	AS 'MODULE_PATHNAME', 'sipp_certificate' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 1000;
 COMMENT ON FUNCTION sipp.certificate(sipp.plan) IS
-'The proof that no plan is better: for every allowed pair, price of partner + price of lead (+ price of the pair) <= its cost in units; and sum(places x price) = total_units + unpaired_price x empty places (less than that in the modes stable and greedy, by what they cost more than the best plan). By linear-programming duality nothing else needs to be believed';
+'The proof that no plan is better: for every allowed pair, price of partner + price of lead (+ price of the pair) <= its cost in units (sipp.cost_units); and sum(places x price) = total_units + unpaired_price x empty places (less than that in the modes stable and greedy, by what they cost more than the best plan). By linear-programming duality nothing else needs to be believed';
+
+CREATE FUNCTION sipp.cost_units(cost float8, quantum float8) RETURNS numeric
+	AS 'MODULE_PATHNAME', 'sipp_cost_units' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION sipp.cost_units(float8, float8) IS
+'A cost as the whole number of units that a plan''s prices are compared with, for a quantum of sipp.plan_summary. All digits are kept, which the cast of float8 to numeric does not do';
 
 CREATE FUNCTION sipp.assign_accum(state internal, partner text, lead text, cost float8, capacity integer) RETURNS internal
 	AS 'MODULE_PATHNAME', 'sipp_assign_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 CREATE FUNCTION sipp.assign_accum(state internal, partner text, lead text, cost float8, capacity integer, unpaired_cost float8) RETURNS internal
+	AS 'MODULE_PATHNAME', 'sipp_assign_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+CREATE FUNCTION sipp.assign_accum(state internal, partner text, lead text, cost float8, capacity integer, unpaired_cost float8, places integer) RETURNS internal
+	AS 'MODULE_PATHNAME', 'sipp_assign_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+CREATE FUNCTION sipp.assign_accum(state internal, partner text, lead text, cost float8, capacity integer, unpaired_cost float8, places integer, locked boolean) RETURNS internal
+	AS 'MODULE_PATHNAME', 'sipp_assign_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+CREATE FUNCTION sipp.assign_accum(state internal, partner text, lead text, cost float8, capacity integer, unpaired_cost float8, places integer, locked boolean, mode text) RETURNS internal
 	AS 'MODULE_PATHNAME', 'sipp_assign_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 CREATE FUNCTION sipp.assign_combine(internal, internal) RETURNS internal
 	AS 'MODULE_PATHNAME', 'sipp_assign_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
@@ -525,6 +538,9 @@ CREATE FUNCTION sipp.assign_final(internal) RETURNS sipp.plan
 	AS 'MODULE_PATHNAME', 'sipp_assign_final' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000;
 COMMENT ON FUNCTION sipp.assign_accum(internal, text, text, float8, integer) IS 'Transition of sipp.assign';
 COMMENT ON FUNCTION sipp.assign_accum(internal, text, text, float8, integer, float8) IS 'Transition of sipp.assign';
+COMMENT ON FUNCTION sipp.assign_accum(internal, text, text, float8, integer, float8, integer) IS 'Transition of sipp.assign';
+COMMENT ON FUNCTION sipp.assign_accum(internal, text, text, float8, integer, float8, integer, boolean) IS 'Transition of sipp.assign';
+COMMENT ON FUNCTION sipp.assign_accum(internal, text, text, float8, integer, float8, integer, boolean, text) IS 'Transition of sipp.assign';
 COMMENT ON FUNCTION sipp.assign_combine(internal, internal) IS 'Combine two states of sipp.assign';
 COMMENT ON FUNCTION sipp.assign_serialize(internal) IS 'State of sipp.assign as bytes, from a parallel worker to its leader';
 COMMENT ON FUNCTION sipp.assign_deserialize(bytea, internal) IS 'State of sipp.assign from bytes';
@@ -543,10 +559,37 @@ CREATE AGGREGATE sipp.assign(partner text, lead text, cost float8, capacity inte
 	SERIALFUNC = sipp.assign_serialize, DESERIALFUNC = sipp.assign_deserialize,
 	PARALLEL = SAFE
 );
+CREATE AGGREGATE sipp.assign(partner text, lead text, cost float8, capacity integer, unpaired_cost float8, places integer) (
+	SFUNC = sipp.assign_accum, STYPE = internal, SSPACE = 65536,
+	FINALFUNC = sipp.assign_final, FINALFUNC_MODIFY = READ_ONLY,
+	COMBINEFUNC = sipp.assign_combine,
+	SERIALFUNC = sipp.assign_serialize, DESERIALFUNC = sipp.assign_deserialize,
+	PARALLEL = SAFE
+);
+CREATE AGGREGATE sipp.assign(partner text, lead text, cost float8, capacity integer, unpaired_cost float8, places integer, locked boolean) (
+	SFUNC = sipp.assign_accum, STYPE = internal, SSPACE = 65536,
+	FINALFUNC = sipp.assign_final, FINALFUNC_MODIFY = READ_ONLY,
+	COMBINEFUNC = sipp.assign_combine,
+	SERIALFUNC = sipp.assign_serialize, DESERIALFUNC = sipp.assign_deserialize,
+	PARALLEL = SAFE
+);
+CREATE AGGREGATE sipp.assign(partner text, lead text, cost float8, capacity integer, unpaired_cost float8, places integer, locked boolean, mode text) (
+	SFUNC = sipp.assign_accum, STYPE = internal, SSPACE = 65536,
+	FINALFUNC = sipp.assign_final, FINALFUNC_MODIFY = READ_ONLY,
+	COMBINEFUNC = sipp.assign_combine,
+	SERIALFUNC = sipp.assign_serialize, DESERIALFUNC = sipp.assign_deserialize,
+	PARALLEL = SAFE
+);
 COMMENT ON AGGREGATE sipp.assign(text, text, float8, integer) IS
-'The plan of least total cost on your own costs, one row for each allowed pair: finite, of any sign; capacity is the lead''s, the same in all its rows. As many partners as possible are paired. A row whose cost, partner or lead is NULL makes those that it names known and is no pair';
+'The plan of least total cost on your own costs, one row for each allowed pair: any finite number, minimised as given; capacity is the lead''s, the same in all its rows. As many partners as possible are paired; a row whose cost, partner or lead is NULL makes those that it names known and is no pair';
 COMMENT ON AGGREGATE sipp.assign(text, text, float8, integer, float8) IS
-'The same, where leaving a partner unpaired costs unpaired_cost (the same in all rows; NULL: pair as many as possible)';
+'The same, where leaving a place empty costs unpaired_cost (the same in all rows; NULL: fill as many places as possible)';
+COMMENT ON AGGREGATE sipp.assign(text, text, float8, integer, float8, integer) IS
+'The same, where the partner gets places different leads (the same in all its rows, from 1 to 100; NULL: 1)';
+COMMENT ON AGGREGATE sipp.assign(text, text, float8, integer, float8, integer, boolean) IS
+'The same, where a pair that is locked is kept, whatever its cost, and takes a place and a unit of capacity (NULL: it is not)';
+COMMENT ON AGGREGATE sipp.assign(text, text, float8, integer, float8, integer, boolean, text) IS
+'The same by another mode, the same in all rows: optimal, stable (no two would rather have each other) or greedy (partners choose in order of their ids); NULL: optimal';
 
 CREATE TYPE sipp.group_member AS (
 	group_no integer,

@@ -2,13 +2,15 @@
  * plan.h
  *		A pairing plan: solving it, explaining it, storing it.
  *
- * plan.c makes the problem out of schools and assign.c out of the analyst's own
- * costs; both solve it with plan_solve.c, and write the same document with
- * plan_doc.c, which plan_report.c reads.  plan_reason.c says why a school has
- * nobody.
+ * plan.c makes the problem out of schools and costs.c out of the analyst's own
+ * costs; plan_solve.c solves the former and costs_solve.c the latter.  Both write
+ * the same document with plan_doc.c, which plan_report.c reads.  plan_reason.c and
+ * costs_doc.c say why a school has nobody.
  */
 #ifndef SIPP_PLAN_H
 #define SIPP_PLAN_H
+
+#include "utils/numeric.h"
 
 #include "pair/score.h"
 
@@ -23,9 +25,10 @@ typedef enum PlanMode
 } PlanMode;
 
 #define PLAN_BLOCKING	20		/* blocking pairs that are named */
+#define PLAN_MAX_BITS	2200	/* of any price or sum of costs, in units */
 #define PLAN_MAX_FLAGS	32		/* of one pair */
 #define PLAN_MAX_NOTICES 32
-#define PLAN_MAX_UNITS	((int64) 1 << 62)	/* of any price or sum of costs */
+#define PLAN_GAP 1e-9			/* of the total cost, up to which a plan is certified */
 #define PLAN_MAX_PLACES 100		/* of one partner */
 
 /*
@@ -55,6 +58,9 @@ typedef struct PlanSolution
 	PlanBlocking blocking[PLAN_BLOCKING];	/* by joint gain */
 } PlanSolution;
 
+/* An error of the solver: of size, or one that cannot happen. */
+extern void plan_check_status(AssignStatus status, const char *func);
+
 /* Memory and interrupts for a problem, in the current context. */
 extern void plan_hooks(AssignHooks *hooks);
 
@@ -71,6 +77,29 @@ plan_cost(int64 units, double quantum)
 
 /* Where a listed pair stands; it must be listed. */
 extern int64_t plan_row_find(const AssignProblem *prob, int i, int j);
+
+/* A blocking pair as it is reported: gains in cost, NaN where a side has nobody yet. */
+typedef struct PlanGain
+{
+	char	   *partner;
+	char	   *lead;
+	double		partner_gain;
+	double		lead_gain;
+} PlanGain;
+
+extern Jsonb *plan_blocking_document(int n, const PlanGain *gain);
+
+/*
+ * Note how far the plan is from the bound, in the costs' own units and with empty
+ * places at their price (NaN where they have none and differ in number), whether
+ * that certifies the plan, and what the notice is if not.  proven: the bound was
+ * checked; cheapest: the plan is worth it in units, so that a gap beside a large total does
+ * not pass.  mode and total_cost must be set.
+ */
+typedef struct PlanHead PlanHead;
+
+extern void plan_head_gap(PlanHead *head, bool proven, bool cheapest, double gap,
+						  int64 more_empty);
 
 /* The leads to look at for a partner, whichever way costs are given: k-th of so many. */
 static inline int
@@ -95,31 +124,24 @@ plan_row_cost(const AssignProblem *prob, int i, int k, int64_t limit)
 	return c < limit ? c : ASSIGN_NONE;
 }
 
-/*
- * plan_reason.c
- */
-
-/*
- * Why a place of a partner stays empty although there are other allowed leads,
- * and the cheapest change that would fill it; false if there are none.  Leads
- * are called "eligible" or "allowed"; priced: the price of an empty place was given.
- */
-extern bool plan_reason_allowed(const AssignProblem *prob, const PlanSolution *s, int i,
-								char *const *lead, double quantum, const char *called,
-								bool priced, char **reason, char **relaxation);
+/* plan_reason.c: a number in a text, as short as it can be and still itself. */
+extern char *plan_number_text(double v);
 
 /*
  * plan_doc.c: the stored document.
  */
 
 /* What a plan says of itself as a whole. */
-typedef struct PlanHead
+struct PlanHead
 {
 	PlanMode	mode;
 	double		quantum;		/* cost of a unit */
-	int64		unpaired;		/* price of an empty place, units */
-	int64		total_units;
-	double		bound;			/* NaN: not proven */
+	Numeric		unpaired;		/* price of an empty place, units */
+	Numeric		total_units;
+	double		total_cost;		/* NaN: beyond the largest double */
+	double		bound;			/* NaN: not proven, or beyond the largest double */
+	double		gap;			/* NaN: the same, or plans of different sizes */
+	double		unpaired_cost;	/* as given; NaN: none.  It is not stored */
 	bool		certified;
 	double		target_gap;		/* NaN: none, or several */
 	int64		nblocking;
@@ -131,7 +153,7 @@ typedef struct PlanHead
 	char	   *notice[PLAN_MAX_NOTICES];
 	int			nsubject;
 	char	  **subject;
-} PlanHead;
+};
 
 /* One place of a partner.  NaN and NULL: there is none. */
 typedef struct PlanPlace
@@ -162,7 +184,7 @@ typedef struct PlanPartner
 	char	   *id;
 	const char *role;			/* NULL: costs were given, not schools */
 	int			places;			/* without those of locked pairs */
-	int64		price;
+	Numeric		price;			/* units, a whole number */
 	int			nplace;			/* with them */
 	PlanPlace  *place;
 } PlanPartner;
@@ -171,7 +193,7 @@ typedef struct PlanLead
 {
 	char	   *id;
 	int			capacity;		/* without what locked pairs take */
-	int64		price;
+	Numeric		price;
 } PlanLead;
 
 /* The price of a pair. */
@@ -180,7 +202,7 @@ typedef struct PlanExtra
 	char	   *partner;
 	char	   *lead;
 	int			places;			/* 1; 0: a locked pair's, which counts for nothing */
-	int64		price;
+	Numeric		price;
 } PlanExtra;
 
 /* A school that takes no part. */
@@ -211,7 +233,7 @@ typedef struct PlanWriter
 extern const char *plan_mode_name(PlanMode mode);
 extern bool plan_mode_find(const char *name, PlanMode *mode);
 
-/* Fills in what follows from the solution; quantum must be set. */
+/* Fills in what follows from the solution; quantum, total_cost and bound must be set. */
 extern void plan_head_solution(PlanHead *head, const AssignProblem *prob, const PlanSolution *s,
 							   char *const *partner, char *const *lead);
 

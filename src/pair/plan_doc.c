@@ -18,7 +18,7 @@
  *		 the same four parts' losses, that of the same authority, [subject, ...]]
  *
  * where what is missing at the end is null.  Ids are written out, so that no row
- * leans on another.  Numbers are shortest-exact.  jsonb allows 256 MB: about a
+ * leans on another.  Numbers are shortest-exact, prices whole numbers of any size.  jsonb allows 256 MB: about a
  * million partners and leads of short ids.
  */
 #include "sipp.h"
@@ -193,15 +193,26 @@ plan_write_begin(PlanWriter *w)
 	appendStringInfo(&w->out, "{\"sipp\":\"plan\",\"version\":%d", PLAN_VERSION);
 }
 
+/* A whole number of units. */
+static char *
+units_text(Numeric units)
+{
+	return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(units)));
+}
+
 /* Append what a plan says of itself as a whole. */
 static void
 put_head(StringInfo out, const PlanHead *head)
 {
 	appendStringInfo(out, ",\"mode\":\"%s\",\"quantum\":", mode_names[head->mode]);
 	put_number(out, head->quantum);
-	appendStringInfo(out, ",\"unpaired_price\":" INT64_FORMAT ",\"total_units\":" INT64_FORMAT
-					 ",\"bound\":", head->unpaired, head->total_units);
+	appendStringInfo(out, ",\"unpaired_price\":%s,\"total_units\":%s,\"total_cost\":",
+					 units_text(head->unpaired), units_text(head->total_units));
+	put_number(out, head->total_cost);
+	appendStringInfoString(out, ",\"bound\":");
 	put_number(out, head->bound);
+	appendStringInfoString(out, ",\"gap\":");
+	put_number(out, head->gap);
 	appendStringInfo(out, ",\"certified\":%s,\"target_gap\":", head->certified ? "true" : "false");
 	put_number(out, head->target_gap);
 	appendStringInfo(out, ",\"blocking_pairs\":" INT64_FORMAT ",\"blocking\":%s", head->nblocking,
@@ -248,16 +259,18 @@ put_place(StringInfo out, const PlanPlace *p)
 	put_string(out, p->runner_up);
 	appendStringInfoChar(out, ',');
 	put_number(out, p->margin);
-	if (p->scored || p->reason)
+	if (p->scored || p->reason || p->locked)
 	{
 		appendStringInfoChar(out, ',');
 		put_string(out, p->reason);
 		appendStringInfoChar(out, ',');
 		put_string(out, p->relaxation);
 	}
+	if (p->scored || p->locked)
+		appendStringInfoString(out, p->locked ? ",true" : ",false");
 	if (p->scored)
 	{
-		appendStringInfo(out, ",%s,", p->locked ? "true" : "false");
+		appendStringInfoChar(out, ',');
 		put_strings(out, p->nflag, p->flag);
 		appendStringInfoChar(out, ',');
 		put_number(out, p->score);
@@ -296,7 +309,7 @@ plan_write_partner(PlanWriter *w, const PlanPartner *p)
 	put_string(out, p->id);
 	appendStringInfoChar(out, ',');
 	put_string(out, p->role);
-	appendStringInfo(out, ",%d," INT64_FORMAT ",[", p->places, p->price);
+	appendStringInfo(out, ",%d,%s,[", p->places, units_text(p->price));
 	for (int k = 0; k < p->nplace; k++)
 	{
 		if (k > 0)
@@ -312,7 +325,7 @@ plan_write_lead(PlanWriter *w, const PlanLead *l)
 	StringInfo	out = row_begin(w, LIST_LEADS);
 
 	put_string(out, l->id);
-	appendStringInfo(out, ",%d," INT64_FORMAT "]", l->capacity, l->price);
+	appendStringInfo(out, ",%d,%s]", l->capacity, units_text(l->price));
 }
 
 void
@@ -323,7 +336,7 @@ plan_write_extra(PlanWriter *w, const PlanExtra *x)
 	put_string(out, x->partner);
 	appendStringInfoChar(out, ',');
 	put_string(out, x->lead);
-	appendStringInfo(out, ",%d," INT64_FORMAT "]", x->places, x->price);
+	appendStringInfo(out, ",%d,%s]", x->places, units_text(x->price));
 }
 
 void

@@ -179,7 +179,7 @@ write_partner(PlanWriter *out, const PlanWork *w, const PlanSolution *s, int i,
 	partner.id = w->partner_id[i];
 	partner.role = school_role_name(w->schools->school[w->partner[i]].role);
 	partner.places = w->places[i];
-	partner.price = s->best.u[i];
+	partner.price = int64_to_numeric(s->best.u[i]);
 	partner.nplace = nlock + w->places[i];
 	partner.place = palloc0(sizeof(PlanPlace) * partner.nplace);
 	for (int k = 0; k < partner.nplace; k++)
@@ -307,12 +307,13 @@ write_locked_prices(PlanWriter *out, const PlanWork *w, const PlanSolution *s)
 			int			j = w->lock_lead[k];
 			int64_t		c = scorer_units(unconstify(Scorer *, w->scorer), w->partner[i],
 										 w->lead[j], ASSIGN_NONE);
-			PlanExtra	extra = {w->partner_id[i], w->lead_id[j], 0, 0};
+			PlanExtra	extra = {w->partner_id[i], w->lead_id[j], 0, NULL};
 
 			if (c == ASSIGN_NONE)
 				continue;
-			extra.price = c - s->best.u[i] - s->best.v[j];
-			if (extra.price < 0)
+			c -= s->best.u[i] + s->best.v[j];
+			extra.price = int64_to_numeric(c);
+			if (c < 0)
 				plan_write_extra(out, &extra);
 		}
 }
@@ -358,14 +359,14 @@ plan_document(const PlanWork *w, const PlanSolution *s)
 	}
 	for (int j = 0; j < w->nlead; j++)
 	{
-		PlanLead	lead = {w->lead_id[j], w->capacity[j], s->best.v[j]};
+		PlanLead	lead = {w->lead_id[j], w->capacity[j], int64_to_numeric(s->best.v[j])};
 
 		plan_write_lead(&out, &lead);
 	}
 	for (int64_t k = 0; k < s->best.nextra; k++)
 	{
 		const AssignExtra *x = &s->best.extra[k];
-		PlanExtra	extra = {w->partner_id[x->partner], w->lead_id[x->lead], 1, x->w};
+		PlanExtra	extra = {w->partner_id[x->partner], w->lead_id[x->lead], 1, int64_to_numeric(x->w)};
 
 		plan_write_extra(&out, &extra);
 	}
@@ -374,8 +375,10 @@ plan_document(const PlanWork *w, const PlanSolution *s)
 
 	head.mode = w->mode;
 	head.quantum = 1 / SCORE_UNITS;
+	head.unpaired_cost = w->unpaired_cost;
+	head.total_cost = total_cost(w, s->plan);
+	head.bound = s->plan == &s->best ? head.total_cost : total_cost(w, &s->best);
 	plan_head_solution(&head, &w->prob, s, w->partner_id, w->lead_id);
-	head.bound = head.certified ? total_cost(w, &s->best) : NAN;
 	head.target_gap = common_target(w);
 	head.nsubject = w->schools->nsubject;
 	head.subject = w->schools->subject_name;

@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
+#include "pair/exact.h"
 #include "pair/plan_doc.h"
 
 /* Where in a document: a row of a list, or a place of a partner. */
@@ -74,6 +75,24 @@ get_int(const JsonbValue *v, int64 min, int64 max, int64 *out)
 	return *out >= min && *out <= max;
 }
 
+/* A whole number of units, of any size that a price can have. */
+static bool
+get_units(const JsonbValue *v, Numeric *out)
+{
+	int64		small;
+	Datum		d;
+
+	if (v->type != jbvNumeric)
+		return false;
+	d = NumericGetDatum(v->val.numeric);
+	*out = v->val.numeric;
+	if (get_int(v, PG_INT64_MIN, PG_INT64_MAX, &small))
+		return true;
+	return exact_is_whole(v->val.numeric) &&
+		DatumGetBool(DirectFunctionCall2(numeric_lt, DirectFunctionCall1(numeric_abs, d),
+										 NumericGetDatum(exact_power(PLAN_MAX_BITS))));
+}
+
 /* A copy of a string. */
 static char *
 get_string(const JsonbValue *v)
@@ -101,6 +120,16 @@ head_int(const PlanReader *r, const char *field, int64 min, int64 max)
 		plan_fail(r, field,
 				  psprintf("a whole number from " INT64_FORMAT " to " INT64_FORMAT, min, max));
 	return i;
+}
+
+static Numeric
+head_units(const PlanReader *r, const char *field)
+{
+	Numeric		units;
+
+	if (!get_units(head_field(r, field), &units))
+		plan_fail(r, field, "a whole number");
+	return units;
 }
 
 static double
@@ -165,9 +194,11 @@ plan_read_begin(PlanReader *r, Datum plan, const char *func)
 	head->quantum = head_float(r, "quantum", false);
 	if (!(head->quantum > 0))
 		plan_fail(r, "quantum", "positive");
-	head->unpaired = head_int(r, "unpaired_price", -ASSIGN_MAX_UNPAIRED, ASSIGN_MAX_UNPAIRED);
-	head->total_units = head_int(r, "total_units", -PLAN_MAX_UNITS, PLAN_MAX_UNITS);
+	head->unpaired = head_units(r, "unpaired_price");
+	head->total_units = head_units(r, "total_units");
+	head->total_cost = head_float(r, "total_cost", true);
 	head->bound = head_float(r, "bound", true);
+	head->gap = head_float(r, "gap", true);
 	v = head_field(r, "certified");
 	if (v->type != jbvBool)
 		plan_fail(r, "certified", "true or false");
@@ -248,6 +279,16 @@ row_int(const Row *row, int k, int64 min, int64 max)
 	return i;
 }
 
+static Numeric
+row_units(const Row *row, int k)
+{
+	Numeric		units;
+
+	if (!get_units(&row->v[k], &units))
+		row_fail(row, k, "a whole number");
+	return units;
+}
+
 static double
 row_float(const Row *row, int k)
 {
@@ -321,7 +362,7 @@ get_place(PlanReader *r, const JsonbValue *v, int64 at, PlanPlace *p)
 	p->reason = row_string(&row, PLACE_REASON, true);
 	p->relaxation = row_string(&row, PLACE_RELAXATION, true);
 	p->locked = row_bool(&row, PLACE_LOCKED);
-	p->scored = row.n > PLACE_LOCKED;
+	p->scored = row.n > PLACE_FLAGS;
 	array = row_array(&row, PLACE_FLAGS, PLAN_MAX_FLAGS, &p->nflag);
 	for (int k = 0; k < p->nflag; k++)
 		if ((p->flag[k] = get_string(getIthJsonbValueFromContainer(array, k))) == NULL)
@@ -363,7 +404,7 @@ plan_next_partner(PlanReader *r, PlanPartner *p)
 	p->id = row_string(&row, 0, false);
 	p->role = row_role(&row, 1, true);
 	p->places = (int) row_int(&row, 2, 0, PLAN_MAX_PLACES);
-	p->price = row_int(&row, 3, -PLAN_MAX_UNITS, PLAN_MAX_UNITS);
+	p->price = row_units(&row, 3);
 	array = row_array(&row, 4, PLAN_MAX_PLACES, &p->nplace);
 	p->place = palloc0(sizeof(PlanPlace) * Max(p->nplace, 1));
 	if (array != NULL)
@@ -391,7 +432,7 @@ plan_next_lead(PlanReader *r, PlanLead *l)
 		return false;
 	l->id = row_string(&row, 0, false);
 	l->capacity = (int) row_int(&row, 1, 0, PG_INT32_MAX);
-	l->price = row_int(&row, 2, -PLAN_MAX_UNITS, PLAN_MAX_UNITS);
+	l->price = row_units(&row, 2);
 	MemoryContextSwitchTo(old);
 	return true;
 }
@@ -408,7 +449,7 @@ plan_next_extra(PlanReader *r, PlanExtra *x)
 	x->partner = row_string(&row, 0, false);
 	x->lead = row_string(&row, 1, false);
 	x->places = (int) row_int(&row, 2, 0, 1);
-	x->price = row_int(&row, 3, -PLAN_MAX_UNITS, PLAN_MAX_UNITS);
+	x->price = row_units(&row, 3);
 	MemoryContextSwitchTo(old);
 	return true;
 }

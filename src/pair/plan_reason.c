@@ -21,9 +21,8 @@
 #define MAX_DECIMALS 4
 #define EVEN_CHANCE 0.5
 
-/* A number in a text: as short as it can be and still itself. */
-static char *
-number_text(double v)
+char *
+plan_number_text(double v)
 {
 	char	   *buf = palloc(DOUBLE_SHORTEST_DECIMAL_LEN);
 
@@ -124,14 +123,19 @@ worth_text(const AssignProblem *prob, const PlanSolution *s, int j, int64_t c, b
 
 	if (!priced || (c < prob->unpaired && worth <= prob->unpaired))
 		return "";
-	return psprintf("%sunpaired_cost >= %s", before, number_text(plan_cost(worth + 1, quantum)));
+	return psprintf("%sunpaired_cost >= %s", before, plan_number_text(plan_cost(worth + 1, quantum)));
 }
 
-bool
-plan_reason_allowed(const AssignProblem *prob, const PlanSolution *s, int i, char *const *lead,
-					double quantum, const char *called, bool priced, char **reason,
-					char **relaxation)
+/*
+ * Why a place of a partner stays empty although there are other eligible leads, and
+ * the cheapest change that would fill it; false if there are none.
+ */
+static bool
+reason_allowed(const PlanWork *w, const PlanSolution *s, int i, char **reason, char **relaxation)
 {
+	const AssignProblem *prob = &w->prob;
+	bool		priced = !isnan(w->unpaired_cost);
+	double		quantum = 1 / SCORE_UNITS;
 	bool		full = s->runner_up_units[i] < prob->unpaired;
 	int64_t		c;
 	int			j;
@@ -139,14 +143,14 @@ plan_reason_allowed(const AssignProblem *prob, const PlanSolution *s, int i, cha
 	if (s->runner_up[i] < 0)
 		return false;
 	CHECK_FOR_INTERRUPTS();
-	*reason = full ? psprintf("all %s leads are full", called) :
-		psprintf("every %s lead costs more than unpaired_cost", called);
+	*reason = pstrdup(full ? "all eligible leads are full" :
+					  "every eligible lead costs more than unpaired_cost");
 	if (!full && (c = cheapest_with_room(prob, s, i)) != ASSIGN_NONE)
-		*relaxation = psprintf("unpaired_cost >= %s", number_text(plan_cost(c + 1, quantum)));
+		*relaxation = psprintf("unpaired_cost >= %s", plan_number_text(plan_cost(c + 1, quantum)));
 	else
 	{
 		j = cheapest_place(prob, s, i, full ? prob->unpaired : ASSIGN_NONE, &c);
-		*relaxation = psprintf("one more place at %s%s", lead[j],
+		*relaxation = psprintf("one more place at %s%s", w->lead_id[j],
 							   worth_text(prob, s, j, c, priced, quantum, " and "));
 	}
 	return true;
@@ -510,15 +514,15 @@ find_reason(PlanReasons *r, const PlanSolution *s, int i)
 			if (p <= EVEN_CHANCE)
 				return "nobody better";
 			return psprintf("not certain enough (best p_better %s, floor %s)",
-							rounded_text(p, 2, false), number_text(o->min_p_better));
+							rounded_text(p, 2, false), plan_number_text(o->min_p_better));
 		}
 		if (rule == RULE_SIMILARITY)
 			return psprintf("none similar enough (best similarity %s, floor %s)",
 							rounded_text(best_value(w, s, likeness_scorer(r), i, false), 2, false),
-							number_text(o->min_similarity));
+							plan_number_text(o->min_similarity));
 		return psprintf("no pair scores enough (best score %s, floor %s)",
 						rounded_text(best_value(w, s, value_scorer(r), i, true), 2, false),
-						number_text(o->min_score));
+						plan_number_text(o->min_score));
 	}
 	return code_reason(w, s, i);
 }
@@ -594,8 +598,7 @@ plan_reason(PlanReasons *r, const PlanSolution *s, int i, char **reason, char **
 	int			first = s->plan->place_start[i];
 	bool		has_some = s->plan->lead[first] >= 0 || w->lock_start[i] < w->lock_start[i + 1];
 
-	if (!plan_reason_allowed(&w->prob, s, i, w->lead_id, 1 / SCORE_UNITS, "eligible",
-							 !isnan(w->unpaired_cost), reason, relaxation))
+	if (!reason_allowed(w, s, i, reason, relaxation))
 	{
 		*reason = find_reason(r, s, i);
 		*relaxation = *reason == NULL ? NULL : find_relaxation(r, s, i);

@@ -17,7 +17,7 @@
 #include "pair/plan.h"
 
 #define PAIR_COLUMNS 20
-#define REPORT_COLUMNS 23
+#define REPORT_COLUMNS 24
 #define PRICE_COLUMNS 5
 #define WORST_PAIRS 5
 
@@ -166,7 +166,6 @@ typedef struct Totals
 	int64		places;
 	int64		paired;
 	int64		locked;
-	double		cost;
 	int64		scored;
 	double		score;
 	int			nworst;
@@ -219,8 +218,6 @@ sum_partners(PlanReader *r, Totals *t)
 			t->paired++;
 			if (place->locked)
 				t->locked++;
-			if (!isnan(place->cost))
-				t->cost += place->cost;
 			if (!isnan(place->score))
 			{
 				t->score += place->score;
@@ -295,28 +292,29 @@ sipp_plan_summary(PG_FUNCTION_ARGS)
 	values[5] = Int64GetDatum(t.paired);
 	values[6] = Int64GetDatum(t.places - t.paired);
 	values[7] = Int64GetDatum(ineligible);
-	put_float(values, nulls, 8, t.cost);
+	put_float(values, nulls, 8, h->total_cost);
 	put_float(values, nulls, 9, t.scored > 0 ? t.score / t.scored : NAN);
 	put_float(values, nulls, 10, h->bound);
-	values[11] = BoolGetDatum(h->certified);
-	put_float(values, nulls, 12, h->quantum);
-	values[13] = Int64GetDatum(h->unpaired);
-	values[14] = Int64GetDatum(h->total_units);
-	put_float(values, nulls, 15, h->target_gap);
-	values[16] = Int64GetDatum(h->nblocking);
-	values[17] = JsonbPGetDatum(h->blocking);
-	values[18] = worst_of(&t);
-	values[19] = Int64GetDatum(h->priced);
-	values[20] = Int32GetDatum((int32) h->rounds);
-	values[21] = Int64GetDatum(h->memory);
-	values[22] = text_array(h->nnotice, h->notice);
+	put_float(values, nulls, 11, h->gap);
+	values[12] = BoolGetDatum(h->certified);
+	put_float(values, nulls, 13, h->quantum);
+	values[14] = NumericGetDatum(h->unpaired);
+	values[15] = NumericGetDatum(h->total_units);
+	put_float(values, nulls, 16, h->target_gap);
+	values[17] = Int64GetDatum(h->nblocking);
+	values[18] = JsonbPGetDatum(h->blocking);
+	values[19] = worst_of(&t);
+	values[20] = Int64GetDatum(h->priced);
+	values[21] = Int32GetDatum((int32) h->rounds);
+	values[22] = Int64GetDatum(h->memory);
+	values[23] = text_array(h->nnotice, h->notice);
 	PG_RETURN_DATUM(row_datum(result_desc(fcinfo), REPORT_COLUMNS, values, nulls));
 }
 
 /* A dual price as a row of sipp.certificate. */
 static void
 put_price(ReturnSetInfo *rsinfo, const PlanReader *r, const char *kind, const char *partner,
-		  const char *lead, int places, int64 price)
+		  const char *lead, int places, Numeric price)
 {
 	MemoryContext old = MemoryContextSwitchTo(r->row);
 	Datum		values[PRICE_COLUMNS];
@@ -326,7 +324,7 @@ put_price(ReturnSetInfo *rsinfo, const PlanReader *r, const char *kind, const ch
 	put_text(values, nulls, 1, partner);
 	put_text(values, nulls, 2, lead);
 	values[3] = Int32GetDatum(places);
-	values[4] = Int64GetDatum(price);
+	values[4] = NumericGetDatum(price);
 	put_row(rsinfo, PRICE_COLUMNS, values, nulls);
 	MemoryContextSwitchTo(old);
 }

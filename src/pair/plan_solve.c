@@ -5,6 +5,7 @@
  */
 #include "sipp.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "lib/stringinfo.h"
@@ -187,9 +188,8 @@ scan_pairs(const AssignProblem *prob, PlanSolution *s)
 	pfree(mine);
 }
 
-/* An error of the solver: of size, or one that cannot happen. */
-static void
-check_status(AssignStatus status, const char *func)
+void
+plan_check_status(AssignStatus status, const char *func)
 {
 	if (status == ASSIGN_NO_MEMORY || status == ASSIGN_TOO_MANY_PLACES)
 		ereport(ERROR,
@@ -206,12 +206,12 @@ plan_solve(const AssignProblem *prob, PlanMode mode, const int *order, const cha
 		   PlanSolution *out)
 {
 	memset(out, 0, sizeof(PlanSolution));
-	check_status(assign_solve(prob, &out->best), func);
+	plan_check_status(assign_solve(prob, &out->best), func);
 	out->fault = assign_verify(prob, &out->best, NULL, NULL);
 	out->plan = &out->best;
 	if (mode != PLAN_OPTIMAL)
 	{
-		check_status(mode == PLAN_STABLE ? assign_stable(prob, &out->made) :
+		plan_check_status(mode == PLAN_STABLE ? assign_stable(prob, &out->made) :
 					 assign_in_order(prob, order, &out->made), func);
 		out->plan = &out->made;
 	}
@@ -225,34 +225,30 @@ plan_solve(const AssignProblem *prob, PlanMode mode, const int *order, const cha
 
 /* Append one side's gain in cost. */
 static void
-put_gain(StringInfo out, const char *field, int64_t units, double quantum)
+put_gain(StringInfo out, const char *field, double gain)
 {
 	appendStringInfo(out, ",\"%s\":", field);
-	if (units == ASSIGN_NONE)
+	if (isnan(gain))
 		appendStringInfoString(out, "null");
 	else
-		json_float(out, plan_cost(units, quantum));
+		json_float(out, gain);
 }
 
-/* The blocking pairs that are named, as the report has them. */
-static Jsonb *
-blocking_document(const PlanSolution *sol, char *const *partner, char *const *lead,
-				  double quantum)
+Jsonb *
+plan_blocking_document(int n, const PlanGain *gain)
 {
 	StringInfoData out;
 
 	initStringInfo(&out);
 	appendStringInfoChar(&out, '[');
-	for (int k = 0; k < Min(sol->nblocking, PLAN_BLOCKING); k++)
+	for (int k = 0; k < n; k++)
 	{
-		const PlanBlocking *b = &sol->blocking[k];
-
 		appendStringInfoString(&out, k > 0 ? ",{\"partner\":" : "{\"partner\":");
-		escape_json(&out, partner[b->partner]);
+		escape_json(&out, gain[k].partner);
 		appendStringInfoString(&out, ",\"lead\":");
-		escape_json(&out, lead[b->lead]);
-		put_gain(&out, "partner_gain", b->partner_gain, quantum);
-		put_gain(&out, "lead_gain", b->lead_gain, quantum);
+		escape_json(&out, gain[k].lead);
+		put_gain(&out, "partner_gain", gain[k].partner_gain);
+		put_gain(&out, "lead_gain", gain[k].lead_gain);
 		appendStringInfoChar(&out, '}');
 	}
 	appendStringInfoChar(&out, ']');
@@ -260,17 +256,68 @@ blocking_document(const PlanSolution *sol, char *const *partner, char *const *le
 }
 
 void
+plan_head_gap(PlanHead *head, bool proven, bool cheapest, double gap, int64 more_empty)
+{
+	const char *mode = plan_mode_name(head->mode);
+
+	double		size = isnan(head->total_cost) ? DBL_MAX : fabs(head->total_cost);
+
+	head->gap = proven ? gap : NAN;
+	head->certified = proven && cheapest && fabs(gap) <= PLAN_GAP * size;
+	if (!proven || head->certified)
+		return;
+	if (more_empty != 0)
+		head->notice[head->nnotice++] =
+			psprintf(more_empty == 1 ?
+					 "mode %s: " INT64_FORMAT " more place is empty than in the cheapest plan" :
+					 "mode %s: " INT64_FORMAT " more places are empty than in the cheapest plan",
+					 mode, more_empty);
+	else
+		head->notice[head->nnotice++] =
+			psprintf("mode %s: the plan costs %s more than the cheapest", mode,
+					 isnan(gap) ? "beyond the largest number" : plan_number_text(gap));
+}
+
+/* A gain of so many units in cost. */
+static double
+gain_cost(int64_t units, double quantum)
+{
+	return units == ASSIGN_NONE ? NAN : plan_cost(units, quantum);
+}
+
+void
 plan_head_solution(PlanHead *head, const AssignProblem *prob, const PlanSolution *s,
 				   char *const *partner, char *const *lead)
 {
-	head->unpaired = prob->unpaired;
-	head->total_units = s->plan->cost;
-	head->certified = s->fault == ASSIGN_PROVEN;
-	if (!head->certified)
+	bool		proven = s->fault == ASSIGN_PROVEN;
+	int64		more_empty = s->plan->empty - s->best.empty;
+	PlanGain	gain[PLAN_BLOCKING];
+	int			n = (int) Min(s->nblocking, PLAN_BLOCKING);
+
+	head->unpaired = int64_to_numeric(prob->unpaired);
+	head->total_units = int64_to_numeric(s->plan->cost);
+	if (!proven)
+	{
 		head->notice[head->nnotice++] = psprintf("the prices do not prove the plan best: %s",
 												 assign_fault_text(s->fault));
+		head->bound = NAN;
+	}
+	plan_head_gap(head, proven, (double) (s->plan->cost - s->best.cost) +
+				  (double) prob->unpaired * (double) more_empty == 0,
+				  head->total_cost - head->bound +
+				  (more_empty == 0 ? 0 : isnan(head->unpaired_cost) ? NAN :
+				   (double) more_empty * head->unpaired_cost), more_empty);
+	for (int k = 0; k < n; k++)
+	{
+		const PlanBlocking *b = &s->blocking[k];
+
+		gain[k].partner = partner[b->partner];
+		gain[k].lead = lead[b->lead];
+		gain[k].partner_gain = gain_cost(b->partner_gain, head->quantum);
+		gain[k].lead_gain = gain_cost(b->lead_gain, head->quantum);
+	}
 	head->nblocking = s->nblocking;
-	head->blocking = blocking_document(s, partner, lead, head->quantum);
+	head->blocking = plan_blocking_document(n, gain);
 	head->priced = s->best.stats.priced;
 	head->rounds = s->best.stats.rounds;
 	head->memory = (int64) s->best.stats.peak;

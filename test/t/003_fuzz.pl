@@ -89,7 +89,8 @@ $node->safe_psql('postgres', q{
 		UNION ALL SELECT sipp.pairing_plan(array_agg(s ORDER BY id), authority => 'any', sector => 'any', min_p_better => 0, supports_per_partner => 3,
 										   locked => ARRAY[ARRAY['é5', 'é1']]) FROM school WHERE id <= 13
 		UNION ALL SELECT sipp.pairing_plan('{}')
-		UNION ALL SELECT sipp.assign(i::text, 'z' || j, i * j / 3.0, j) FROM generate_series(1, 5) i, generate_series(1, 2) j;
+		UNION ALL SELECT sipp.assign(i::text, 'z' || j, i * j / 3.0, j) FROM generate_series(1, 5) i, generate_series(1, 2) j
+		UNION ALL SELECT sipp.assign(i::text, 'z' || j, CASE WHEN i = j THEN 1e300 ELSE i * j / 3e290 END, j, 1e308, 2, i = 5 AND j = 2, 'greedy') FROM generate_series(1, 5) i, generate_series(1, 2) j;
 
 	-- The rows of an expression on a school, the nation with it, and a plan of that
 	-- nation ($1 to $3), as text; an error is fine unless it is an internal one, and

@@ -134,7 +134,8 @@ my %base = (
 	'school.sector' => "'x'", 'school.authority' => "'y'", role => "'lead'", context => "'{1,2}'", context_names => "'{a,b}'", deprivation => "'{0.5,0.5}'", subjects => "'{1}'", subjects_se => "'{1}'",
 	subject_names => "'{m}'", lat => 1, lon => 1, excludes => "'{a}'",
 	'school_in.' => q{'{"version":1,"id":"x"}'}, 'plan_in.' => q{'{"sipp":"plan","version":1}'},
-	(map { ("$_.partner" => "'p'", "$_.lead" => "'l'", "$_.cost" => 1, "$_.capacity" => 1, "$_.unpaired_cost" => 3) } 'assign', 'assign_accum'));
+	(map { ("$_.partner" => "'p'", "$_.lead" => "'l'", "$_.cost" => 1, "$_.capacity" => 1, "$_.unpaired_cost" => 3,
+			"$_.places" => 2, "$_.locked" => 'true', "$_.mode" => "'stable'") } 'assign', 'assign_accum'), quantum => 1, 'cost_units.cost' => 1);
 
 my @functions = map { my ($name, $kind, $args) = split /\t/; [ $name, $kind, map { [ split /=/, $_, 2 ] } split /;/, $args // '' ] } split /\n/, $node->safe_psql('postgres', q{
 	SELECT concat_ws(E'\t', proname, prokind, (SELECT string_agg(coalesce(a.name, '') || '=' || format_type(a.type, NULL), ';' ORDER BY o)
@@ -143,10 +144,11 @@ my @functions = map { my ($name, $kind, $args) = split /\t/; [ $name, $kind, map
 	WHERE pronamespace = 'sipp'::regnamespace AND (
 		prorettype IN (SELECT oid FROM pg_type WHERE typnamespace = 'sipp'::regnamespace AND typname IN ('school', 'neighbour', 'pair_score', 'plan', 'pair', 'plan_report', 'price', 'group_member'))
 		OR proargtypes::oid[] && ARRAY['sipp.school', 'sipp.school[]', 'sipp.plan']::regtype[]::oid[]
-		OR proname ~ '^(pairing_|assign)')
+		OR proname ~ '^(pairing_|assign|cost_units)')
 	ORDER BY 1, pronargs});
 is(join(' ', map { $_->[0] } @functions),
-	'assign assign assign_accum assign_accum assign_combine assign_deserialize assign_final assign_serialize certificate context_scale group_schools '
+	'assign assign assign assign assign assign_accum assign_accum assign_accum assign_accum assign_accum assign_combine assign_deserialize assign_final '
+	  . 'assign_serialize certificate context_scale cost_units group_schools '
 	  . 'pairing_plan pairing_role pairing_score pairs plan_in plan_out plan_recv plan_send plan_summary school school school_in school_out school_recv school_send similar_schools',
 	'the functions of the room');
 

@@ -107,8 +107,9 @@ class Problem:
             wrong.append("price of empty places: %s" % summary["unpaired_price"])
         if self.price is not None and summary["unpaired_price"] != round(1e5 * self.price):
             wrong.append("price of empty places: %s" % summary["unpaired_price"])
-        if not summary["certified"]:
-            wrong.append("not certified")
+        if summary["certified"] != (summary["gap"] is not None and abs(summary["gap"]) <= 1e-9 * summary["total_cost"]) or (
+                self.mode == "optimal" and not summary["certified"]):
+            wrong.append("certified %s, gap %s" % (summary["certified"], summary["gap"]))
         return wrong
 
     def limit(self, summary):

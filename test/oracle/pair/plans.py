@@ -162,8 +162,9 @@ def is_proven(p, answer):
         found.append("prices worth %d, the best plan %d" % (value, best))
     if p.price is not None and summary["unpaired_price"] != min(p.price, summary["unpaired_price"]):
         found.append("price of an empty place")
-    if not summary["certified"]:
-        found.append("not certified")
+    if summary["certified"] != (summary["gap"] is not None and abs(summary["gap"]) <= 1e-9 * summary["total_cost"]) or (
+            p.mode == "optimal" and not summary["certified"]):
+        found.append("certified %s, gap %s" % (summary["certified"], summary["gap"]))
     return found
 
 
