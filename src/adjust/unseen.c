@@ -124,24 +124,36 @@ find_unseen(const SippFrame *f, const Cohort *c, Removal *out, char **reason)
 	return out->term >= 0;
 }
 
-/* A cohort without rows, with the terms of c but for the levels taken out. */
+/*
+ * A cohort without rows, with the terms of c but for the levels taken out.  The
+ * levels that stay keep their places and what is known of their order.
+ */
 static Cohort *
 make_rest(const Cohort *c, const Removal *out)
 {
+	const SippTerm *whole = &c->term[out->term];
 	SippTerm   *term = palloc(sizeof(SippTerm) * c->nterm);
 	SippTerm   *t = &term[out->term];
+	int		   *kept = palloc(sizeof(int) * whole->nlevel);
 	int			n = 0;
 
 	memcpy(term, c->term, sizeof(SippTerm) * c->nterm);
-	t->label = palloc(sizeof(char *) * t->nlevel);
-	t->rank = palloc(sizeof(double) * t->nlevel);
-	for (int l = 0; l < t->nlevel; l++)
+	t->label = palloc(sizeof(char *) * whole->nlevel);
+	for (int l = 0; l < whole->nlevel; l++)
 		if (!out->level[l])
 		{
-			t->label[n] = c->term[out->term].label[l];
-			t->rank[n++] = c->term[out->term].rank[l];
+			t->label[n] = whole->label[l];
+			kept[n++] = l;
 		}
 	t->nlevel = n;
+	if (whole->before != NULL)
+	{
+		order_open(t);
+		for (int i = 0; i < n; i++)
+			for (int j = i + 1; j < n; j++)
+				if (order_before(whole, kept[i], kept[j]))
+					order_set(t, i, j);
+	}
 	return cohort_make(c->nterm, term, c->weighted);
 }
 
