@@ -30,6 +30,7 @@
 #include "miscadmin.h"
 
 #include "adjust/unseen.h"
+#include "cohort/algebra.h"
 
 #define MAX_LISTED 10			/* levels in one reason */
 #define CONTEXT_SUFFIX "_mean"	/* of a term that sipp.with_context made */
