@@ -7,7 +7,7 @@
  * Those within a distance of a score are a *window* of positions.
  *
  * Scores such as 4.1, 4.2 and 4.3 are rounded before they arrive, so that 4.2 - 4.1 and
- * 4.3 - 4.2 are not the same double.  Two distances of a score x are therefore the *same*
+ * 4.3 - 4.2 are not the same double.  Two distances from a score x are therefore the *same*
  * if they differ by no more than
  *
  *		precision (|x| + the smaller one)
@@ -16,8 +16,8 @@
  * distance d of x is larger than |x| + d; with scores off by up to two units in their last
  * place (a decimal as it is read is off by half a unit, sums and quotients of such by one or
  * two), distances that ought to be equal differ by less.  The bound is relative: it has no
- * size of its own that could merge small scores.  Whole numbers are exact, however large,
- * and precision is 0 where all scores of a partition are whole.
+ * size of its own that could merge small scores.  Whole numbers are exact up to 2^53, and
+ * precision is 0 where all scores of a partition are such.
  */
 #ifndef SIPP_SORTED_H
 #define SIPP_SORTED_H
