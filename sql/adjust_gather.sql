@@ -48,9 +48,25 @@ FROM (SELECT *, sipp.fit_summary(m::sipp.model) AS f FROM parallel WHERE call <>
 GROUP BY p.call ORDER BY p.call COLLATE "C";
 SELECT (f).empty_schools FROM (SELECT sipp.fit_summary(m::sipp.model) AS f FROM parallel WHERE call = 'sipp.value_added(c)' AND g IS NULL) s;
 
+-- workers that had no row at all, before and after one that had
+SET max_parallel_workers_per_gather = 4; SET parallel_leader_participation = off;
+SELECT r, c OPERATOR(sipp.=) (SELECT sipp.value_added(c) FROM school WHERE i BETWEEN r AND r + 19) AS model, same(m, (SELECT sipp.merge(c) FROM school WHERE i BETWEEN r AND r + 19)) AS merged
+FROM (SELECT unnest('{1,250,500,750,1000,1250,1500,1750}'::int[]) AS r,
+			 unnest(ARRAY[sipp.value_added(c) FILTER (WHERE i BETWEEN 1 AND 20), sipp.value_added(c) FILTER (WHERE i BETWEEN 250 AND 269),
+						  sipp.value_added(c) FILTER (WHERE i BETWEEN 500 AND 519), sipp.value_added(c) FILTER (WHERE i BETWEEN 750 AND 769),
+						  sipp.value_added(c) FILTER (WHERE i BETWEEN 1000 AND 1019), sipp.value_added(c) FILTER (WHERE i BETWEEN 1250 AND 1269),
+						  sipp.value_added(c) FILTER (WHERE i BETWEEN 1500 AND 1519), sipp.value_added(c) FILTER (WHERE i BETWEEN 1750 AND 1769)]) AS c,
+			 unnest(ARRAY[sipp.merge(c) FILTER (WHERE i BETWEEN 1 AND 20), sipp.merge(c) FILTER (WHERE i BETWEEN 250 AND 269),
+						  sipp.merge(c) FILTER (WHERE i BETWEEN 500 AND 519), sipp.merge(c) FILTER (WHERE i BETWEEN 750 AND 769),
+						  sipp.merge(c) FILTER (WHERE i BETWEEN 1000 AND 1019), sipp.merge(c) FILTER (WHERE i BETWEEN 1250 AND 1269),
+						  sipp.merge(c) FILTER (WHERE i BETWEEN 1500 AND 1519), sipp.merge(c) FILTER (WHERE i BETWEEN 1750 AND 1769)]) AS m
+	  FROM school) s ORDER BY r;
+RESET parallel_leader_participation; RESET max_parallel_workers_per_gather;
+
 -- slopes that differ, in one row of many
 SELECT fails(format($$SELECT sipp.value_added(c, VARIADIC CASE WHEN i = %s THEN ARRAY['z'] ELSE ARRAY['x'] END) FROM school$$, i)) LIKE '22023 argument "slopes" of sipp.value_added must be the same in every row%' AS refused
 FROM unnest('{1,1000,2300}'::int[]) i;
+SELECT fails($$SELECT sipp.value_added(c, VARIADIC CASE WHEN i = 1500 THEN ARRAY['x', 'z'] ELSE ARRAY['x'] END) FROM school$$) LIKE '22023 argument "slopes"%' AS refused;
 -- slopes of schools that are all NULL are still compared: two groups that differ
 SELECT fails($$SELECT sipp.value_added(c, VARIADIC CASE WHEN i > 2150 THEN ARRAY['z'] ELSE ARRAY['x'] END) FROM school WHERE g = 3$$) LIKE '22023 argument "slopes"%' AS refused;
 SELECT fails($$SELECT sipp.value_added(c, VARIADIC ARRAY['x', 'nosuch']) FROM school$$);
@@ -59,10 +75,10 @@ SELECT fails($$SELECT sipp.value_added(c, VARIADIC ARRAY['x', 'nosuch']) FROM sc
 CREATE TABLE big AS
 SELECT school, sipp.rename(sipp.cohort_array(cos(i * i) + school, ARRAY(SELECT sin(i * k) + k FROM generate_series(1, 190) k), '{}'), VARIADIC ARRAY(SELECT 'x' || k FROM generate_series(1, 190) k)) AS c
 FROM generate_series(1, 8) school, generate_series(school * 100, school * 100 + 40) i GROUP BY school;
-INSERT INTO big SELECT school, c FROM big;
+INSERT INTO big SELECT school, c FROM big UNION ALL SELECT NULL, NULL FROM generate_series(1, 20000);
 ALTER TABLE big SET (parallel_workers = 2);
 ANALYZE big;
-SELECT max(length(sipp.cohort_send(c))) > 131072 AS large, count(*) FROM big;
+SELECT max(length(sipp.cohort_send(c))) > 131072 AS large, count(c) FROM big;
 SET max_parallel_workers_per_gather = 0;
 CREATE TABLE big_model AS SELECT sipp.value_added(c) AS m FROM big;
 SET max_parallel_workers_per_gather = 2; SET parallel_leader_participation = off;
