@@ -175,7 +175,6 @@ work_grow(const Work *old, int f, int label_len)
 	w->dropped = old->dropped;
 	w->weight = old->weight;
 	w->sum_log_w = old->sum_log_w;
-	w->recentre_at = old->recentre_at;
 	w->str_used = old->str_used;
 	memcpy(WORK_NUM(w), WORK_NUM(old), sizeof(double) * (2 * old->nnum + SIPP_NTRI(old->nnum)));
 	memcpy(WORK_AT(w, w->str_off, char), WORK_AT(old, old->str_off, char), old->str_used);
@@ -328,7 +327,6 @@ recentre(Work *w)
 		shift[i] += sum[i] / w->weight;
 		sum[i] = 0;
 	}
-	w->recentre_at = 2 * w->weight;
 }
 
 /* Move the shift to x, a row that outweighs all so far; first of all, to the first. */
@@ -366,6 +364,18 @@ move_shift(Work *w, const double *x)
 	memcpy(shift, x, sizeof(double) * k);
 }
 
+/* Does a sum of weights reach another power of two?  Their exponents tell. */
+static inline bool
+passes_power(double before, double after)
+{
+	uint64		a;
+	uint64		b;
+
+	memcpy(&a, &before, sizeof(a));
+	memcpy(&b, &after, sizeof(b));
+	return (a ^ b) >> 52 != 0;
+}
+
 /*
  * Add one complete row: x[nnum], the outcome first; labels[nfactor].  It stands
  * for that many rows, whose weights add up to weight (without weights: the same
@@ -383,6 +393,7 @@ work_add_row(Work *w, const double *x, const WorkLabel *labels, double weight, i
 	double	   *shift;
 	WorkFactor *wf;
 	double	   *cell;
+	double		before;
 
 	wf = WORK_FACTORS(w);
 	for (int f = 0; f < nf; f++)
@@ -399,7 +410,8 @@ work_add_row(Work *w, const double *x, const WorkLabel *labels, double weight, i
 	shift = WORK_NUM(w);
 	sum = shift + k;
 	cross = sum + k;
-	if (unlikely(weight > w->weight))
+	before = w->weight;
+	if (unlikely(weight > before))
 		move_shift(w, x);
 	w->rows += rows;
 	w->weight += weight;
@@ -438,7 +450,7 @@ work_add_row(Work *w, const double *x, const WorkLabel *labels, double weight, i
 		}
 	}
 
-	if (unlikely(w->weight >= w->recentre_at))
+	if (unlikely(passes_power(before, w->weight)))
 		recentre(w);
 	return w;
 }

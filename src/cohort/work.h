@@ -11,8 +11,8 @@
  *
  * Sums are about a fixed shift and not about the running mean, which spares a
  * division per value.  The shift is the first row; whenever the weight (without
- * weights the number of rows) has doubled it moves to the mean, so that a first
- * row far from the rest (a missing value coded as 0, say) costs no digits.  A row
+ * weights the number of rows) passes a power of two it moves to the mean, so that a
+ * first row far from the rest (a missing value coded as 0, say) costs no digits.  A row
  * that outweighs all before it becomes the shift, for the same reason: sums about
  * the shift are then never more than a few times the centred ones.
  */
@@ -66,7 +66,6 @@ typedef struct Work
 	int64		dropped;
 	double		weight;
 	double		sum_log_w;
-	double		recentre_at;	/* weight at which the shift moves to the mean */
 } Work;
 
 /* One row's value of a factor; hash is work_hash of the label. */
