@@ -190,7 +190,8 @@ extern void lmm_slopes_store(LmmWork *w, LmmFit *fit, const LmmSlopesPoint *pt);
 /* lmm_newton.c */
 extern LmmStatus lmm_slopes_search(LmmWork *w, double lambda, LmmFit *fit,
 								   LmmSlopesPoint *best);
-extern bool lmm_slopes_minimise(LmmWork *w, bool fixed, LmmSlopesPoint *pt, int *iterations);
+extern bool lmm_slopes_minimise(LmmWork *w, bool fixed, double enough, LmmSlopesPoint *pt,
+								int *iterations);
 
 /* lmm_slopes_profile.c */
 extern void lmm_slopes_profile(LmmWork *w, LmmFit *fit, const LmmSlopesPoint *best);

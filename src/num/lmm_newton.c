@@ -107,11 +107,11 @@ model_step(int params, int from, const LmmSlopesPoint *pt, double radius, Step *
 }
 
 /*
- * Descend from pt (evaluated) to a local minimum, with theta[0] fixed or not;
- * false if it was not reached.
+ * Descend from pt (evaluated) to a local minimum, with theta[0] fixed or not,
+ * until no more than `enough` is to be gained; false if it was not reached.
  */
 bool
-lmm_slopes_minimise(LmmWork *w, bool fixed, LmmSlopesPoint *pt, int *iterations)
+lmm_slopes_minimise(LmmWork *w, bool fixed, double enough, LmmSlopesPoint *pt, int *iterations)
 {
 	int			n = w->params;
 	double		radius = fmax(0.1, sqrt(linalg_dot(n, pt->theta, pt->theta)));
@@ -124,7 +124,7 @@ lmm_slopes_minimise(LmmWork *w, bool fixed, LmmSlopesPoint *pt, int *iterations)
 
 		model_step(n, fixed ? 1 : 0, pt, radius, &step);
 		/* the deviance itself carries roundoff of about this size */
-		if (step.predicted < 1e-13 * (fabs(pt->deviance) + w->rows))
+		if (step.predicted < fmax(enough, 1e-13 * (fabs(pt->deviance) + w->rows)))
 			return true;
 		for (int t = 0; t < n; t++)
 			next.theta[t] = pt->theta[t] + step.p[t];
@@ -223,7 +223,7 @@ static bool
 settle(LmmWork *w, LmmSlopesPoint *pt, int *iterations)
 {
 	LmmSlopesPoint edge = *pt;
-	bool		ok = lmm_slopes_minimise(w, false, pt, iterations);
+	bool		ok = lmm_slopes_minimise(w, false, 0, pt, iterations);
 
 	for (int i = 0; i < MAXQ; i++)
 	{
@@ -234,7 +234,7 @@ settle(LmmWork *w, LmmSlopesPoint *pt, int *iterations)
 			break;
 		if (!lmm_slopes_at(w, 2, &edge))
 			break;
-		edge_ok = lmm_slopes_minimise(w, false, &edge, iterations);
+		edge_ok = lmm_slopes_minimise(w, false, 0, &edge, iterations);
 		if (!(edge.deviance <= pt->deviance + 1e-9 * (1 + 1e-4 * fabs(pt->deviance))))
 			break;
 		*pt = edge;

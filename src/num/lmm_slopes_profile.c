@@ -12,6 +12,9 @@
 
 #include <math.h>
 
+/* Ends are within about 1e-7 of themselves: nobody reads more of an interval. */
+#define ENOUGH 1e-7
+
 /* Turn the sign of Lambda's first column, which changes nothing, for theta[0] >= 0. */
 static void
 turn_column(const LmmWork *w, LmmSlopesPoint *pt)
@@ -31,7 +34,7 @@ at_ratio(LmmCrossing *c, double x, double *f, double *slope)
 	turn_column(c->w, pt);
 	pt->variance = 0;
 	pt->theta[0] = exp(x / 2);
-	if (!lmm_slopes_at(c->w, 2, pt) || !lmm_slopes_minimise(c->w, true, pt, &iterations))
+	if (!lmm_slopes_at(c->w, 2, pt) || !lmm_slopes_minimise(c->w, true, ENOUGH, pt, &iterations))
 		return false;
 	*f = pt->deviance - c->target;
 	*slope = pt->gradient[0] * pt->theta[0] / 2;
@@ -49,7 +52,7 @@ at_variance(LmmCrossing *c, double x, double *f, double *slope)
 	/* from where sigma2 is that of the last minimum */
 	pt->theta[0] = exp(x / 2) / sqrt(pt->sigma2);
 	pt->variance = exp(x);
-	if (!lmm_slopes_at(c->w, 2, pt) || !lmm_slopes_minimise(c->w, false, pt, &iterations))
+	if (!lmm_slopes_at(c->w, 2, pt) || !lmm_slopes_minimise(c->w, false, ENOUGH, pt, &iterations))
 		return false;
 	*f = pt->deviance - c->target;
 	*slope = c->w->df - pt->r2 / pt->sigma2;
@@ -73,32 +76,37 @@ lmm_slopes_profile(LmmWork *w, LmmFit *fit, const LmmSlopesPoint *best)
 {
 	LmmSlopesPoint pt = *best;
 	LmmSlopesPoint start = *best;
-	LmmCrossing c = {w, best->deviance + LMM_CHISQ1_95, 1e-9, at_ratio, 0, &pt};
+	LmmCrossing c = {w, best->deviance + LMM_CHISQ1_95, ENOUGH, at_ratio, 0, &pt};
 	bool		zero = best->theta[0] == 0;
 	bool		to_zero;
-	double		x;
+	double		x = 0;
 	double		f;
 	double		slope;
 	double		end;
 	double		step = 1;
 
-	/* nothing differs between schools at the means */
-	if (!at_ratio(&c, -INFINITY, &f, &slope))
-		return;
-	to_zero = f <= 0;
-	if (zero)
+	if (!zero)
 	{
-		/* where a straight line in D[0] / sigma2 would cross */
-		start = pt;
-		x = log(LMM_CHISQ1_95 / fmax(pt.G[0], 1e-100));
-	}
-	else
-	{
+		/* the half-width in log D[0], if the criterion were a parabola in it */
 		double		half = best->H[0] * best->theta[0] * best->theta[0] / 4;
 
 		x = 2 * log(fabs(best->theta[0]));
 		if (half > 0)
 			step = fmin(fmax(sqrt(LMM_CHISQ1_95 / half), 1e-2), 3);
+	}
+	to_zero = zero || step > 0.5;
+	if (to_zero)
+	{
+		/* does nothing differ between schools at the means? */
+		if (!at_ratio(&c, -INFINITY, &f, &slope))
+			return;
+		to_zero = f <= 0;
+	}
+	if (zero)
+	{
+		/* where a straight line in D[0] / sigma2 would cross */
+		start = pt;
+		x = log(LMM_CHISQ1_95 / fmax(pt.G[0], 1e-100));
 	}
 
 	fit->icc_lo = fit->var_lo = 0;
