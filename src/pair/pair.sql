@@ -194,7 +194,7 @@ COMMENT ON COLUMN sipp.neighbour.reason IS 'why a school has no neighbours; of a
 CREATE FUNCTION sipp.similar_schools(schools sipp.school[], k integer DEFAULT 10, context_weights jsonb DEFAULT NULL, authority text DEFAULT 'any', sector text DEFAULT 'same', metric text DEFAULT 'weighted') RETURNS SETOF sipp.neighbour
 	AS 'MODULE_PATHNAME', 'sipp_similar_schools' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10000 ROWS 1000;
 COMMENT ON FUNCTION sipp.similar_schools(sipp.school[], integer, jsonb, text, text, text) IS
-'Each school''s k most similar schools (all, if there are fewer) by circumstances alone: outcomes, roles, consent and exclusions never enter. A school without complete circumstances, or of unknown sector or authority where that matters, has one row with the reason and is nobody''s neighbour. authority: any or different; sector: same or any; metric: weighted, mahalanobis or rank_mahalanobis (these two take the deprivation profile by its mean position, and no weights)';
+'Each school''s k most similar schools (all, if there are fewer) by circumstances alone: outcomes, roles, consent and exclusions never enter. Circumstances that one of two schools lacks leave their weight to the others, and the row says so; a school that cannot be compared has one row with the reason. authority: any or different; sector: same or any; metric: weighted, mahalanobis or rank_mahalanobis (these two take the deprivation profile by its mean position, no weights, and only schools that lack nothing)';
 
 -- one pair
 
@@ -231,7 +231,7 @@ COMMENT ON COLUMN sipp.pair_score.partner_can_teach IS 'subjects in which the pa
 COMMENT ON COLUMN sipp.pair_score.travel IS '1 near, 0.5 at half_km, towards 0; NULL: coordinates not known';
 COMMENT ON COLUMN sipp.pair_score.km IS 'great-circle distance, kilometres';
 COMMENT ON COLUMN sipp.pair_score.losses IS 'each part''s share of the cost, by name';
-COMMENT ON COLUMN sipp.pair_score.flags IS 'parts that are missing (their weight went to the others) or whose loss was capped';
+COMMENT ON COLUMN sipp.pair_score.flags IS 'parts that are missing (their weight went to the others) or whose loss was capped; circumstances that the similarity does without';
 
 CREATE FUNCTION sipp.pairing_score(
 	partner sipp.school,
@@ -423,13 +423,13 @@ COMMENT ON COLUMN sipp.pair.partner_can_teach IS 'subjects in which the partner 
 COMMENT ON COLUMN sipp.pair.travel IS '1 near, 0.5 at half_km, towards 0; NULL: coordinates not known';
 COMMENT ON COLUMN sipp.pair.km IS 'great-circle distance, kilometres';
 COMMENT ON COLUMN sipp.pair.losses IS 'each part''s share of the cost, by name';
-COMMENT ON COLUMN sipp.pair.flags IS 'parts that are missing (their weight went to the others) or whose loss was capped; rules that a locked pair breaks';
+COMMENT ON COLUMN sipp.pair.flags IS 'parts that are missing (their weight went to the others) or whose loss was capped; circumstances that the similarity does without; rules that a locked pair breaks';
 COMMENT ON COLUMN sipp.pair.runner_up IS 'the best other lead allowed for this partner, whether or not it is full';
 COMMENT ON COLUMN sipp.pair.margin IS 'cost with the runner-up - cost; negative: the partner would rather have the runner-up, who is better used elsewhere';
-COMMENT ON COLUMN sipp.pair.reason IS 'why the place is empty, or why the school can take no part';
+COMMENT ON COLUMN sipp.pair.reason IS 'why the place is empty, or all that keeps the school from taking part';
 COMMENT ON COLUMN sipp.pair.relaxation IS 'the cheapest change of one rule that would allow a pair, if no other school that waits, or with unpaired_cost or in the modes stable and greedy no other at all, takes it';
 COMMENT ON COLUMN sipp.pair.place IS '1, 2, ... up to supports_per_partner';
-COMMENT ON COLUMN sipp.pair.role IS 'role of the partner school: partner, coasting, either, none (of the lead, where partner is NULL)';
+COMMENT ON COLUMN sipp.pair.role IS 'role of the partner school: partner, coasting, either, none, NULL: not known (of the lead, where partner is NULL)';
 COMMENT ON COLUMN sipp.pair.locked IS 'kept from an earlier plan';
 
 CREATE FUNCTION sipp.pairs(plan sipp.plan) RETURNS SETOF sipp.pair
@@ -476,7 +476,7 @@ COMMENT ON COLUMN sipp.plan_report.total_cost IS 'sum of the pairs'' costs; NULL
 COMMENT ON COLUMN sipp.plan_report.mean_score IS 'mean score of the pairs';
 COMMENT ON COLUMN sipp.plan_report.bound IS 'no plan of as many pairs costs less: of sipp.assign exactly, of sipp.pairing_plan but for rounding costs to the quantum; NULL: not proven, or beyond the largest float8';
 COMMENT ON COLUMN sipp.plan_report.gap IS 'total_cost - bound, an empty place counting as unpaired_cost: what the plan costs more than the best; NULL: not proven, or the best has another number of pairs';
-COMMENT ON COLUMN sipp.plan_report.certified IS 'were the prices checked over every allowed pair, and do they prove the plan cheapest, with a gap of at most 1e-9 of total_cost (of sipp.assign 0)?';
+COMMENT ON COLUMN sipp.plan_report.certified IS 'were the prices checked over every allowed pair, and do they prove the plan cheapest, with a gap of at most 1e-9 of total_cost (of sipp.assign 0)? That says nothing of how good its pairs are';
 COMMENT ON COLUMN sipp.plan_report.quantum IS 'cost of one unit of the prices: 0.00001 where schools were given, to which costs are rounded; where costs were given a power of two, of which each cost in the plan is a whole number';
 COMMENT ON COLUMN sipp.plan_report.unpaired_price IS 'price of an empty place, in units';
 COMMENT ON COLUMN sipp.plan_report.total_units IS 'sum of the pairs'' costs in units, without empty places and locked pairs';
@@ -487,7 +487,7 @@ COMMENT ON COLUMN sipp.plan_report.worst IS 'the five pairs of lowest score, wit
 COMMENT ON COLUMN sipp.plan_report.pairs_priced IS 'pairs looked at while pricing';
 COMMENT ON COLUMN sipp.plan_report.rounds IS 'rounds of pricing';
 COMMENT ON COLUMN sipp.plan_report.memory_bytes IS 'most memory that the solver held';
-COMMENT ON COLUMN sipp.plan_report.notices IS 'what to be careful about: correlated circumstances, missing parts, capped losses';
+COMMENT ON COLUMN sipp.plan_report.notices IS 'what to be careful about: who takes no part, empty places by reason, pairs that are not alike, yardsticks of few schools, correlated, constant or missing circumstances, rescaled profiles, missing parts, capped losses';
 
 CREATE FUNCTION sipp.plan_summary(plan sipp.plan) RETURNS sipp.plan_report
 	AS 'MODULE_PATHNAME', 'sipp_plan_summary' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
@@ -511,7 +511,7 @@ COMMENT ON COLUMN sipp.price.price IS 'in units of the quantum, a whole number: 
 CREATE FUNCTION sipp.certificate(plan sipp.plan) RETURNS SETOF sipp.price
 	AS 'MODULE_PATHNAME', 'sipp_certificate' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 1000;
 COMMENT ON FUNCTION sipp.certificate(sipp.plan) IS
-'The proof that no plan is better: for every allowed pair, price of partner + price of lead (+ price of the pair) <= its cost in units (sipp.cost_units); and sum(places x price) = total_units + unpaired_price x empty places (less than that in the modes stable and greedy, by what they cost more than the best plan). By linear-programming duality nothing else needs to be believed';
+'The proof that no plan is cheaper, which is not to say that its pairs are good: for every allowed pair, price of partner + price of lead (+ price of the pair) <= its cost in units (sipp.cost_units); and sum(places x price) = total_units + unpaired_price x empty places (less than that in the modes stable and greedy, by what they cost more than the best plan). By linear-programming duality nothing else needs to be believed';
 
 CREATE FUNCTION sipp.cost_units(cost float8, quantum float8) RETURNS numeric
 	AS 'MODULE_PATHNAME', 'sipp_cost_units' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;

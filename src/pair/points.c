@@ -11,6 +11,8 @@
 
 #include "pair/points.h"
 
+StaticAssertDecl(SCHOOL_MAX_CONTEXT <= 64 * POINTS_WORDS, "a bit for each variable that can be lacking");
+
 /* F at the inner band edges, and the mean position: 1 - integral of F. */
 double
 profile_cumulate(const double *share, int nband, double *f)
