@@ -4,8 +4,11 @@
  *
  * Memory: 16 bytes a row, up to twice that as the array doubles, and three times
  * while it does; an id takes its bytes, 16 to 32 more, and 8 to 16 of the hash
- * table.  The final function adds 20 bytes a row (4 of them only while it sorts)
- * and the solver's.  So 25 million rows need up to 1.3 GB.
+ * table.  The final function adds 16 bytes a row (4 of them only until costs are
+ * units, and 4 more while it sorts) and the solver's; where rounding to units changes a cost 8
+ * bytes a row, 21 for each pair that refinement keeps, and in the modes stable and
+ * greedy 16 while costs are ranked.  So 25 million rows need up to 1.3 GB, and 2 GB
+ * where costs fill all sizes.
  */
 #include "sipp.h"
 

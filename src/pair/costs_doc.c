@@ -418,7 +418,7 @@ write_extra(PlanWriter *out, const CostDoc *d, int i, int j, double cost, int pl
 
 /* The prices of a partner's pairs in the cheapest plan, and of its locked ones. */
 static void
-write_extras(PlanWriter *out, const CostDoc *d, int i)
+write_extras(PlanWriter *out, CostDoc *d, int i)
 {
 	const CostWork *w = d->w;
 
@@ -433,6 +433,33 @@ write_extras(PlanWriter *out, const CostDoc *d, int i)
 	for (int k = w->lock_start[i]; k < w->lock_start[i + 1]; k++)
 		if (!isnan(w->lock_cost[k]))
 			write_extra(out, d, i, w->lock_lead[k], w->lock_cost[k], 0);
+}
+
+/* A lead. */
+static void
+write_lead(PlanWriter *out, CostDoc *d, int j)
+{
+	PlanLead	lead = {d->w->lead[j], d->w->capacity[j], lead_price(d, j)};
+
+	plan_write_lead(out, &lead);
+}
+
+/* One of the lists, row by row, in memory of its own. */
+static void
+write_list(PlanWriter *out, CostDoc *d, int n, void (*write) (PlanWriter *, CostDoc *, int))
+{
+	MemoryContext old = CurrentMemoryContext;
+	MemoryContext row = AllocSetContextCreate(old, "sipp plan row", ALLOCSET_DEFAULT_SIZES);
+
+	for (int k = 0; k < n; k++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextSwitchTo(row);
+		write(out, d, k);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(row);
+	}
+	MemoryContextDelete(row);
 }
 
 /* What the plan is of as a whole. */
@@ -485,30 +512,13 @@ Datum
 costs_document(const CostWork *w)
 {
 	CostDoc    *d = doc_make(w);
-	MemoryContext old = CurrentMemoryContext;
-	MemoryContext row = AllocSetContextCreate(old, "sipp plan row", ALLOCSET_DEFAULT_SIZES);
 	PlanHead	head = {0};
 	PlanWriter	out;
 
 	plan_write_begin(&out);
-	for (int n = 0; n < 3; n++)
-		for (int k = 0; k < (n == 1 ? w->prob.nlead : w->prob.npartner); k++)
-		{
-			CHECK_FOR_INTERRUPTS();
-			MemoryContextSwitchTo(row);
-			if (n == 0)
-				write_partner(&out, d, k);
-			else if (n == 1)
-			{
-				PlanLead	lead = {w->lead[k], w->capacity[k], lead_price(d, k)};
-
-				plan_write_lead(&out, &lead);
-			}
-			else
-				write_extras(&out, d, k);
-			MemoryContextSwitchTo(old);
-			MemoryContextReset(row);
-		}
+	write_list(&out, d, w->prob.npartner, write_partner);
+	write_list(&out, d, w->prob.nlead, write_lead);
+	write_list(&out, d, w->prob.npartner, write_extras);
 	fill_head(&head, d);
 	return plan_write_end(&out, &head);
 }
