@@ -12,8 +12,9 @@
  *		maximise	sum places_i u_i + sum capacity_j v_j + sum w_ij
  *		subject to	u_i + v_j + w_ij <= c_ij,  u_i <= M,  v_j <= 0,  w_ij <= 0
  *
- * and assign_solve() returns both solutions, in integers and of the same value,
- * which is the proof that no plan is cheaper.  assign_verify() checks it.
+ * and assign_solve() returns both solutions, in integers and of the same
+ * value, which is the proof that no plan is cheaper.  assign_verify() checks
+ * it.
  *
  * Plain C, no PostgreSQL.  All memory comes from the caller's hooks, which may
  * longjmp out (as may interrupt): nothing is held anywhere else.  Every
@@ -61,7 +62,8 @@ typedef struct AssignProblem
 
 	/*
 	 * The cost of pair (i, j) if it is allowed and below limit, otherwise
-	 * ASSIGN_NONE (or any value not below limit), so that it can give up early.
+	 * ASSIGN_NONE (or any value not below limit), so that it can give up
+	 * early.
 	 */
 	int64_t		(*cost) (void *cost_ctx, int i, int j, int64_t limit);
 	void	   *cost_ctx;
@@ -75,8 +77,8 @@ typedef struct AssignProblem
 
 	/*
 	 * The differences that one level of refinement leaves to the next, see
-	 * assign_refine(); all NULL and false in a problem of its own.  Prices then
-	 * start from 0, near the answer, and not from their bounds.
+	 * assign_refine(); all NULL and false in a problem of its own.  Prices
+	 * then start from 0, near the answer, and not from their bounds.
 	 */
 	bool		warm;
 	const int64_t *partner_bound;	/* [npartner] in place of M */
@@ -138,9 +140,10 @@ typedef struct AssignResult
 } AssignResult;
 
 /*
- * The cheapest plan and its prices: u_i is what partner i's dearest place costs,
- * -v_j of its lead included, or M if one is empty; -v_j is the most that one more
- * place with lead j could save.  A partner of one place needs no w_ij.
+ * The cheapest plan and its prices: u_i is what partner i's dearest place
+ * costs, -v_j of its lead included, or M if one is empty; -v_j is the most
+ * that one more place with lead j could save.  A partner of one place needs no
+ * w_ij.
  */
 extern AssignStatus assign_solve(const AssignProblem *prob, AssignResult *result);
 
@@ -161,9 +164,10 @@ extern AssignStatus assign_in_order(const AssignProblem *prob, const int *order,
 
 /*
  * The runner-up of partner i under the prices of a solved plan: of the leads
- * with any capacity that it has not got, the one with the least c_ij - v_j; ties
- * go to the lower number.  Returns c_ij - v_j - u_i >= 0, by how much the pair is
- * too dear for a cheapest plan, or ASSIGN_NONE if there is no such lead.
+ * with any capacity that it has not got, the one with the least c_ij - v_j;
+ * ties go to the lower number.  Returns c_ij - v_j - u_i >= 0, by how much the
+ * pair is too dear for a cheapest plan, or ASSIGN_NONE if there is no such
+ * lead.
  */
 extern int64_t assign_runner_up(const AssignProblem *prob, const AssignResult *result,
 								int i, int *lead, int64_t *cost);
@@ -172,11 +176,11 @@ extern void assign_release(const AssignProblem *prob, AssignResult *result);
 
 /*
  * Costs as they were given, any finite numbers.  A problem of whole numbers is
- * made out of them by rounding to a quantum 2^exponent; where that changes one,
- * the plan found is the best of the rounded costs and of no others.  Refinement
- * then solves the same problem for what rounding has left, in units ever
- * smaller, until nothing is left: the plan is the cheapest of the costs as given,
- * and the prices, sums over the levels, prove it exactly.
+ * made out of them by rounding to a quantum 2^exponent; where that changes
+ * one, the plan found is the best of the rounded costs and of no others.
+ * Refinement then solves the same problem for what rounding has left, in units
+ * ever smaller, until nothing is left: the plan is the cheapest of the costs
+ * as given, and the prices, sums over the levels, prove it exactly.
  */
 typedef struct AssignCosts
 {
@@ -187,8 +191,8 @@ typedef struct AssignCosts
 } AssignCosts;
 
 /*
- * Numbers span 2098 bits and a level takes 16 or more of them, so that there are
- * at most 135 levels, and 2 or 3 where costs are of one size.
+ * Numbers span 2098 bits and a level takes 16 or more of them, so that there
+ * are at most 135 levels, and 2 or 3 where costs are of one size.
  */
 #define ASSIGN_MAX_LEVELS 160
 
@@ -210,11 +214,11 @@ typedef struct AssignLevels
 extern int64_t assign_units(double cost, int exponent);
 
 /*
- * Make the solved problem's plan the cheapest of the costs as given.  The pairs
- * must be listed; those with a lead without capacity and an empty place are priced
- * like the others.  Of the result, plan, cost (in units of the problem) and statistics
- * change; u and v become the first level and belong to levels, and w_ij, which
- * follow from cost and prices, are given up.
+ * Make the solved problem's plan the cheapest of the costs as given.  The
+ * pairs must be listed; those with a lead without capacity and an empty place
+ * are priced like the others.  Of the result, plan, cost (in units of the
+ * problem) and statistics change; u and v become the first level and belong to
+ * levels, and w_ij, which follow from cost and prices, are given up.
  */
 extern AssignStatus assign_refine(const AssignProblem *prob, const AssignCosts *costs,
 								  AssignResult *result, AssignLevels *levels);
@@ -256,16 +260,17 @@ typedef enum AssignFault
  *
  * where no term is negative, so they are the same just when every term is 0:
  * nothing large is ever summed.  Looks only at the problem and the result.
- * *partner and *lead (either may be NULL) tell where the fault is, -1 where that
- * has no meaning.
+ * *partner and *lead (either may be NULL) tell where the fault is, -1 where
+ * that has no meaning.
  */
 extern AssignFault assign_verify(const AssignProblem *prob, const AssignResult *result,
 								 int *partner, int *lead);
 
 /*
  * The same for a refined plan and the costs as given, exactly: every term is
- * worked out level by level, and w_ij < 0 is what a pair of the plan costs less
- * than its prices, as none of a partner of one place does.  result->cost must be the plan's in units of the problem.
+ * worked out level by level, and w_ij < 0 is what a pair of the plan costs
+ * less than its prices, as none of a partner of one place does.  result->cost
+ * must be the plan's in units of the problem.
  */
 extern AssignFault assign_verify_levels(const AssignProblem *prob, const AssignCosts *costs,
 										const AssignResult *result, const AssignLevels *levels,

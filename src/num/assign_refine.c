@@ -2,24 +2,26 @@
  * assign_refine.c
  *		From the cheapest plan of rounded costs to that of the costs as given.
  *
- * Let N be the number of places, and r_ij = c_ij - u_i - v_j the reduced costs of
- * a level, in its units.  Rounding has changed each cost by half a unit or less,
- * and two plans differ in at most N places of each, so that the cheapest plan of the costs as
- * given costs at most N units more than the one found.  What it costs more is a
- * sum of terms that are never negative: r_ij of its pairs, -r_ij of the pairs
- * with r_ij < 0 that it has not, M - u_i of empty places, -v_j of free room.  So
- * it has no pair with r_ij > N, and each with r_ij < -N.
+ * Let N be the number of places, and r_ij = c_ij - u_i - v_j the reduced costs
+ * of a level, in its units.  Rounding has changed each cost by half a unit or
+ * less, and two plans differ in at most N places of each, so that the cheapest
+ * plan of the costs as given costs at most N units more than the one found.
+ * What it costs more is a sum of terms that are never negative: r_ij of its
+ * pairs, -r_ij of the pairs with r_ij < 0 that it has not, M - u_i of empty
+ * places, -v_j of free room.  So it has no pair with r_ij > N, and each with
+ * r_ij < -N.
  *
- * The next level is the problem of the rest.  Its costs are the reduced costs with
- * what rounding had left, in units smaller by 16 to 35 bits; its prices are
- * added to those of this level, so their bounds are M - u_i and -v_j.  They start
- * from 0 (or just below, so that they hold).  Each search adds as much to the value of the prices as
- * to the price of any node, and that value is at most N units of this level from the end: no price
- * goes further than that.  So pairs with |r_ij| > 4N + 8 = reach can be
- * left out, or kept in the plan, for good: no later prices make them matter, as
- * assign_verify_levels() checks.  Where all that is left at a level is 0, as
- * when costs of 1 stand beside one of 1e300, the next unit is chosen by the
- * largest remainder.  The end is where no remainder is left.
+ * The next level is the problem of the rest.  Its costs are the reduced costs
+ * with what rounding had left, in units smaller by 16 to 35 bits; its prices
+ * are added to those of this level, so their bounds are M - u_i and -v_j.
+ * They start from 0 (or just below, so that they hold).  Each search adds as
+ * much to the value of the prices as to the price of any node, and that value
+ * is at most N units of this level from the end: no price goes further than
+ * that.  So pairs with |r_ij| > 4N + 8 = reach can be left out, or kept in the
+ * plan, for good: no later prices make them matter, as assign_verify_levels()
+ * checks.  Where all that is left at a level is 0, as when costs of 1 stand
+ * beside one of 1e300, the next unit is chosen by the largest remainder.  The
+ * end is where no remainder is left.
  *
  * Source: proximity of scaled problems, after Gabow and Tarjan (1989), SIAM J.
  * Comput. 18(5), 1013-1036.

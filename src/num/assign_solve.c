@@ -93,8 +93,9 @@ add_candidate(AssignWork *w, int i, const AssignPick *pick)
 
 /*
  * Of a partner's pairs in row that are no candidates, are cheaper than M (or an
- * empty place and free room together) and have a key c_ij - v_j below the ceiling, make candidates of the max best, and
- * of the max_open best of leads with room.  Ends with the floor that this leaves;
+ * empty place and free room together) and have a key c_ij - v_j below the
+ * ceiling, make candidates of the max best, and of the max_open best of leads
+ * with room.  Ends with the floor that this leaves;
  * the return value is the least key added, or ASSIGN_NONE.
  */
 static int64_t

@@ -2,10 +2,14 @@
  * assign.c
  *		The aggregate sipp.assign: gathering the analyst's own costs.
  *
- * Memory: 16 bytes a row, up to twice that as the array doubles, and three times
- * while it does; an id takes its bytes, 16 to 32 more, and 8 to 16 of the hash
- * table.  The final function adds 20 bytes a row (4 of them only while it sorts)
- * and the solver's.  So 25 million rows need up to 1.3 GB.
+ * Memory: 16 bytes a row, up to twice that as the array doubles, and three
+ * times while it does; an id takes its bytes, 16 to 32 more, and 8 to 16 of
+ * the hash table.  The final function adds 16 bytes a row (4 of them only
+ * until costs are units, and 4 more while it sorts) and the solver's; where
+ * rounding to units changes a cost 8 bytes a row, 21 for each pair that
+ * refinement keeps, and in the modes stable and greedy 16 while costs are
+ * ranked.  So 25 million rows need up to 1.3 GB, and 2 GB where costs fill all
+ * sizes.
  */
 #include "sipp.h"
 
@@ -180,7 +184,7 @@ partner_number(Costs *c, const char *bytes, uint32 len, int places)
 						FUNC),
 				 errdetail("Partner \"%s\" has %d and %d.", c->partner.id[i].bytes,
 						   Min(was, places), Max(was, places)),
-				 errhint("The places are how many different leads the partner is to get; NULL is 1.")));
+				 errhint("They are how many different leads the partner is to get; NULL is 1.")));
 	return i;
 }
 
@@ -469,8 +473,8 @@ size_of_ids(const CostIds *ids)
 }
 
 /*
- * sipp_assign_serialize(internal): a worker's state for the leader.  Pairs go as
- * they are: it is the same binary.
+ * sipp_assign_serialize(internal): a worker's state for the leader.  Pairs go
+ * as they are: it is the same binary.
  */
 Datum
 sipp_assign_serialize(PG_FUNCTION_ARGS)
@@ -511,7 +515,8 @@ static void
 get_ids(StringInfo buf, CostIds *ids)
 {
 	ids->n = (int) pq_getmsgint(buf, 4);
-	ids->id = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(CostId) * (size_t) Max(ids->n, 1));
+	ids->id = MemoryContextAllocHuge(CurrentMemoryContext,
+									 sizeof(CostId) * (size_t) Max(ids->n, 1));
 	for (int i = 0; i < ids->n; i++)
 	{
 		ids->id[i].len = pq_getmsgint(buf, 4);

@@ -3,10 +3,10 @@
  *		The plan of least cost of the analyst's own costs: setting up the problem.
  *
  * Costs become integers in units of a quantum, a power of two: 1 if all are
- * whole numbers of at most ASSIGN_MAX_COST, which are then exact, as others may be;
- * where they are not, costs_solve.c goes on to what rounding has left.  Partners
- * and leads are numbered by the UTF-8 bytes of their ids, so that the order of
- * rows does not matter.
+ * whole numbers of at most ASSIGN_MAX_COST, which are then exact, as others
+ * may be; where they are not, costs_solve.c goes on to what rounding has
+ * left.  Partners and leads are numbered by the UTF-8 bytes of their ids, so
+ * that the order of rows does not matter.
  */
 #include "sipp.h"
 
@@ -248,9 +248,9 @@ keep_costs(CostWork *w, int64 n)
 }
 
 /*
- * The price of an empty place in units: one by which no saving could make up for
- * it, or a lower one that was given.  Savings lie between least and most a place, and
- * half a unit more where costs are rounded.
+ * The price of an empty place in units: one by which no saving could make up
+ * for it, or a lower one that was given.  Savings lie between least and most a
+ * place, and half a unit more where costs are rounded.
  */
 static void
 set_unpaired(CostWork *w, int64_t least, int64_t most)

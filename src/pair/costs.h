@@ -111,8 +111,8 @@ extern Datum costs_plan(const Costs *c);
 extern void costs_solve(CostWork *w);
 
 /*
- * costs_scan.c: the cheapest other lead of each partner, -1: none; the pairs that
- * block the plan, by joint gain; room that the plan leaves.
+ * costs_scan.c: the cheapest other lead of each partner, -1: none; the pairs
+ * that block the plan, by joint gain; room that the plan leaves.
  */
 typedef struct CostScan
 {

@@ -2,8 +2,9 @@
  * costs_doc.c
  *		The document of a plan on the analyst's own costs.
  *
- * Prices and sums are exact: whole numbers of a unit, a power of two so small that
- * each price, each cost in a plan and unpaired_cost is a whole number of it.
+ * Prices and sums are exact: whole numbers of a unit, a power of two so small
+ * that each price, each cost in a plan and unpaired_cost is a whole number of
+ * it.
  */
 #include "sipp.h"
 
@@ -22,7 +23,7 @@ typedef struct CostDoc
 	const CostWork *w;
 	CostScan   *scan;
 	int			exponent;		/* of the unit */
-	Numeric	   *step;			/* [levels] what a level's unit is worth in the next's, the last's in units */
+	Numeric	   *step;			/* [levels] a level's unit in the next one's, at last in units */
 	Numeric		best_units;		/* sums of the pairs' costs, locked pairs not among them */
 	Numeric		plan_units;
 	Numeric		lock_units;
@@ -66,7 +67,8 @@ find_unit(const CostWork *w)
 }
 
 /*
- * A sum of whole numbers; what is left behind on the way is reset now and then.
+ * A sum of whole numbers; what is left behind on the way is reset now and
+ * then.
  */
 typedef struct Sum
 {
@@ -240,8 +242,8 @@ worth_elsewhere(CostDoc *d, int j)
 }
 
 /*
- * The least number that is not below a cost and what a place with lead j is worth;
- * infinite where there is none.
+ * The least number that is not below a cost and what a place with lead j is
+ * worth; infinite where there is none.
  */
 static double
 worth_with_cost(const CostDoc *d, int j, double cost)
@@ -282,8 +284,8 @@ price_text(double worth)
 }
 
 /*
- * The cheapest change that would fill a place of partner i: a higher price of an
- * empty place where some lead has room, otherwise one more place there.
+ * The cheapest change that would fill a place of partner i: a higher price of
+ * an empty place where some lead has room, otherwise one more place there.
  */
 static char *
 find_relaxation(CostDoc *d, int i, double empty, bool full)
@@ -418,7 +420,7 @@ write_extra(PlanWriter *out, const CostDoc *d, int i, int j, double cost, int pl
 
 /* The prices of a partner's pairs in the cheapest plan, and of its locked ones. */
 static void
-write_extras(PlanWriter *out, const CostDoc *d, int i)
+write_extras(PlanWriter *out, CostDoc *d, int i)
 {
 	const CostWork *w = d->w;
 
@@ -433,6 +435,33 @@ write_extras(PlanWriter *out, const CostDoc *d, int i)
 	for (int k = w->lock_start[i]; k < w->lock_start[i + 1]; k++)
 		if (!isnan(w->lock_cost[k]))
 			write_extra(out, d, i, w->lock_lead[k], w->lock_cost[k], 0);
+}
+
+/* A lead. */
+static void
+write_lead(PlanWriter *out, CostDoc *d, int j)
+{
+	PlanLead	lead = {d->w->lead[j], d->w->capacity[j], lead_price(d, j)};
+
+	plan_write_lead(out, &lead);
+}
+
+/* One of the lists, row by row, in memory of its own. */
+static void
+write_list(PlanWriter *out, CostDoc *d, int n, void (*write) (PlanWriter *, CostDoc *, int))
+{
+	MemoryContext old = CurrentMemoryContext;
+	MemoryContext row = AllocSetContextCreate(old, "sipp plan row", ALLOCSET_DEFAULT_SIZES);
+
+	for (int k = 0; k < n; k++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextSwitchTo(row);
+		write(out, d, k);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(row);
+	}
+	MemoryContextDelete(row);
 }
 
 /* What the plan is of as a whole. */
@@ -471,8 +500,8 @@ fill_head(PlanHead *head, const CostDoc *d)
 					  more_empty);
 	if (w->unknown > 0)
 		head->notice[head->nnotice++] =
-			psprintf(w->unknown == 1 ? INT64_FORMAT " pair locked without a cost, in none of the sums" :
-					 INT64_FORMAT " pairs locked without a cost, in none of the sums", w->unknown);
+			psprintf(INT64_FORMAT " %s locked without a cost, in none of the sums", w->unknown,
+					 w->unknown == 1 ? "pair" : "pairs");
 	head->nblocking = d->scan->nblocking;
 	head->blocking = plan_blocking_document((int) Min(d->scan->nblocking, PLAN_BLOCKING),
 											d->scan->blocking);
@@ -485,30 +514,13 @@ Datum
 costs_document(const CostWork *w)
 {
 	CostDoc    *d = doc_make(w);
-	MemoryContext old = CurrentMemoryContext;
-	MemoryContext row = AllocSetContextCreate(old, "sipp plan row", ALLOCSET_DEFAULT_SIZES);
 	PlanHead	head = {0};
 	PlanWriter	out;
 
 	plan_write_begin(&out);
-	for (int n = 0; n < 3; n++)
-		for (int k = 0; k < (n == 1 ? w->prob.nlead : w->prob.npartner); k++)
-		{
-			CHECK_FOR_INTERRUPTS();
-			MemoryContextSwitchTo(row);
-			if (n == 0)
-				write_partner(&out, d, k);
-			else if (n == 1)
-			{
-				PlanLead	lead = {w->lead[k], w->capacity[k], lead_price(d, k)};
-
-				plan_write_lead(&out, &lead);
-			}
-			else
-				write_extras(&out, d, k);
-			MemoryContextSwitchTo(old);
-			MemoryContextReset(row);
-		}
+	write_list(&out, d, w->prob.npartner, write_partner);
+	write_list(&out, d, w->prob.nlead, write_lead);
+	write_list(&out, d, w->prob.npartner, write_extras);
 	fill_head(&head, d);
 	return plan_write_end(&out, &head);
 }

@@ -27,7 +27,7 @@ typedef struct Scan
 {
 	const CostWork *w;
 	CostScan   *out;
-	double	   *partner_worst;	/* [npartner] what would be given up; INFINITY: an unpriced empty place */
+	double	   *partner_worst;	/* [npartner] given up for a better one; INFINITY: an empty place */
 	bool	   *has_empty;
 	double	   *lead_worst;		/* [nlead] INFINITY: room left */
 	int		   *holder;			/* [nlead] the last partner seen to have it */

@@ -2,9 +2,10 @@
  * costs_solve.c
  *		Solving a problem of the analyst's own costs, by any mode.
  *
- * The cheapest plan is proven on the costs as given: where the solver's units are
- * not exact, it is refined level by level.  The modes stable and greedy only
- * compare costs: where units are not exact, they see ranks in their place.
+ * The cheapest plan is proven on the costs as given: where the solver's units
+ * are not exact, it is refined level by level.  The modes stable and greedy
+ * only compare costs: where units are not exact, they see ranks in their
+ * place.
  */
 #include "sipp.h"
 

@@ -2,8 +2,9 @@
  * exact.c
  *		Numbers of type double as numeric, exactly; sipp.cost_units.
  *
- * A double is a whole number times a power of 2, and so is a price: PostgreSQL's
- * numeric holds both with all their digits.  (Its cast from float8 keeps 15 of them.)
+ * A double is a whole number times a power of 2, and so is a price:
+ * PostgreSQL's numeric holds both with all their digits.  (Its cast from
+ * float8 keeps 15 of them.)
  */
 #include "sipp.h"
 

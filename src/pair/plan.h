@@ -254,6 +254,7 @@ typedef struct PlanReader
 	const char *func;
 	Jsonb	   *doc;
 	PlanHead	head;
+	Numeric		most_units;		/* beyond any price */
 	MemoryContext row;			/* one row's memory */
 	PlanList	list;			/* being read */
 	JsonbIterator *it;

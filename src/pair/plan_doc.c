@@ -18,8 +18,8 @@
  *		 the same four parts' losses, that of the same authority, [subject, ...]]
  *
  * where what is missing at the end is null.  Ids are written out, so that no row
- * leans on another.  Numbers are shortest-exact, prices whole numbers of any size.  jsonb allows 256 MB: about a
- * million partners and leads of short ids.
+ * leans on another.  Numbers are shortest-exact, prices whole numbers of any
+ * size.  jsonb allows 256 MB: about a million partners and leads of short ids.
  */
 #include "sipp.h"
 

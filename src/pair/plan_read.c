@@ -77,7 +77,7 @@ get_int(const JsonbValue *v, int64 min, int64 max, int64 *out)
 
 /* A whole number of units, of any size that a price can have. */
 static bool
-get_units(const JsonbValue *v, Numeric *out)
+get_units(const PlanReader *r, const JsonbValue *v, Numeric *out)
 {
 	int64		small;
 	Datum		d;
@@ -90,7 +90,7 @@ get_units(const JsonbValue *v, Numeric *out)
 		return true;
 	return exact_is_whole(v->val.numeric) &&
 		DatumGetBool(DirectFunctionCall2(numeric_lt, DirectFunctionCall1(numeric_abs, d),
-										 NumericGetDatum(exact_power(PLAN_MAX_BITS))));
+										 NumericGetDatum(r->most_units)));
 }
 
 /* A copy of a string. */
@@ -127,7 +127,7 @@ head_units(const PlanReader *r, const char *field)
 {
 	Numeric		units;
 
-	if (!get_units(head_field(r, field), &units))
+	if (!get_units(r, head_field(r, field), &units))
 		plan_fail(r, field, "a whole number");
 	return units;
 }
@@ -186,6 +186,7 @@ plan_read_begin(PlanReader *r, Datum plan, const char *func)
 	r->doc = DatumGetJsonbP(plan);
 	if (!JB_ROOT_IS_OBJECT(r->doc))
 		plan_fail(r, "", "an object");
+	r->most_units = exact_power(PLAN_MAX_BITS);
 	r->row = AllocSetContextCreate(CurrentMemoryContext, "sipp plan row", ALLOCSET_SMALL_SIZES);
 
 	mode = get_string(head_field(r, "mode"));
@@ -284,7 +285,7 @@ row_units(const Row *row, int k)
 {
 	Numeric		units;
 
-	if (!get_units(&row->v[k], &units))
+	if (!get_units(row->r, &row->v[k], &units))
 		row_fail(row, k, "a whole number");
 	return units;
 }

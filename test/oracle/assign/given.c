@@ -4,10 +4,11 @@
  *
  *	given [SCALE]
  *
- * A cost is a few times 2^500 or 2^250, or a small whole number: the cheapest plan
- * is also that of these times 2^30, 2^15 and 1, which the solver takes as they are.  SCALE (default
- * 100) is the number of instances in percent.  The last line has the numbers of
- * cases passed and failed; a case is one instance.
+ * A cost is a few times 2^500 or 2^250, or a small whole number: the cheapest
+ * plan is also that of these times 2^30, 2^15 and 1, which the solver takes as
+ * they are.  SCALE (default 100) is the number of instances in percent.  The
+ * last line has the numbers of cases passed and failed; a case is one
+ * instance.
  */
 #include "common.h"
 
