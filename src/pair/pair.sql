@@ -276,7 +276,7 @@ CREATE TYPE sipp.plan (
 );
 
 COMMENT ON TYPE sipp.plan IS
-'A solved pairing: the pairs, the reasons of those left alone, the dual prices that prove it best. Read with sipp.pairs, sipp.plan_summary and sipp.certificate; a JSON document inside';
+'A solved pairing: the pairs, the reasons of those left alone, the dual prices that prove it the cheapest. Read with sipp.pairs, sipp.plan_summary and sipp.certificate; a JSON document inside';
 COMMENT ON FUNCTION sipp.plan_in(cstring) IS 'Input of sipp.plan: JSON as written by its output';
 COMMENT ON FUNCTION sipp.plan_out(sipp.plan) IS 'Output of sipp.plan: JSON';
 COMMENT ON FUNCTION sipp.plan_recv(internal) IS 'Binary input of sipp.plan';

@@ -106,8 +106,8 @@ points_are_partial(const Points *p, int i, int j)
 	return lacks_any(p, i) || lacks_any(p, j);
 }
 
-/* d^2 by these factors, as points_distance(). */
-static inline double
+/* d^2 by these factors, as points_distance(); inlined for what most of the time goes to. */
+static pg_attribute_always_inline double
 distance_by(const Points *p, int i, int j, const double *factor, double profile_factor,
 			double limit)
 {
@@ -129,7 +129,7 @@ distance_by(const Points *p, int i, int j, const double *factor, double profile_
 }
 
 /* d^2 of two schools one of which lacks something. */
-static double
+static pg_noinline double
 partial_distance(const Points *p, int i, int j, double limit)
 {
 	double		factor[MAX_VARIABLES];
