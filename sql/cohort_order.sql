@@ -111,6 +111,13 @@ SELECT count(*) FILTER (WHERE c::jsonb->'terms'->0 ? 'before') > 5 AS partial, c
 SELECT bool_and(relation(c) = ARRAY(SELECT DISTINCT (a.e, b.e)::before FROM unnest(closure(ARRAY(
 		SELECT DISTINCT (p.e, q.e)::before FROM staged p JOIN staged q USING (k, school) WHERE p.k = f.k AND p.e < q.e))) u (a, b),
 		LATERAL (SELECT a AS e) a, LATERAL (SELECT b AS e) b ORDER BY 1)) AS as_declared FROM fitted f;
+-- ... of a merged cohort's levels too
+SELECT count(*) > 5 AS many, bool_and((w::jsonb->'terms'->1) - '{name,kind,context,enum}'::text[] = (c::jsonb->'terms'->0) - '{name,kind}'::text[]) AS context, bool_and(round_trip(w)) AS read_again
+FROM (SELECT c, sipp.with_context(c, 'e') AS w FROM fitted WHERE c::jsonb->'terms'->0 ? 'before') s;
+-- ... and states that are combined before they are finished
+CREATE AGGREGATE raw_state(float8, VARIADIC "any") (SFUNC = sipp.cohort_accum, STYPE = sipp.cohort);
+SELECT bool_and(sipp.rename(raw, 'e')::jsonb->'terms' = f.c::jsonb->'terms') AS terms, bool_and(sipp.size(raw) = sipp.size(f.c)) AS size
+FROM (SELECT k, sipp.merge(s ORDER BY school) AS raw FROM (SELECT k, school, raw_state(y, e) AS s FROM staged GROUP BY k, school) s GROUP BY k) r JOIN fitted f USING (k);
 -- effects do not ask for the order
 SELECT count(*), bool_and(e.reason IS NULL AND e.effect IS NOT NULL) AS placed FROM fitted JOIN seen USING (k), LATERAL sipp.effect(seen.c, m) e;
 -- shares of an enum are not those of text; an empty factor has no order

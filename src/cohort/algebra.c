@@ -483,7 +483,7 @@ cohort_subtract(const Cohort *a, const Cohort *b)
 									 b->term[i].label[l], t.name));
 
 		/* the rest keeps the first's order, which the second must not contradict */
-		if (t.kind != SIPP_NUMBER)
+		if (term_ordered(&t))
 			term_union(&t, &b->term[i], false);
 	}
 	if (b->rows == 0)
@@ -544,6 +544,7 @@ cohort_subtract(const Cohort *a, const Cohort *b)
 	if (flaw == NULL)
 	{
 		cohort_tidy(c);
+		derive_first_levels(c);
 		cohort_settle(c);
 		flaw = cohort_flaw(c);
 	}

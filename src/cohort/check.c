@@ -183,9 +183,9 @@ limit_levels(Cohort *c, const SippTerm *t, int i, double total, double slack)
 
 /*
  * Undo what rounding did to sums that nearly cancel: no variance is negative, no
- * covariance and no level's sum more than the variances allow.  First levels are
- * derived before that, because reading derives them too: what is settled here must
- * be what is checked there.  Sums in good order are left as they are.
+ * covariance and no level's sum more than the variances allow.  First levels have
+ * been derived before that, because reading derives them too: what is settled here
+ * must be what is checked there.  Sums in good order are left as they are.
  */
 void
 cohort_settle(Cohort *c)
@@ -194,7 +194,6 @@ cohort_settle(Cohort *c)
 
 	if (c->rows == 0)
 		return;
-	derive_first_levels(c);
 	root = palloc(sizeof(double) * c->nnum);
 	for (int i = 0; i < c->nnum; i++)
 	{

@@ -534,6 +534,7 @@ work_unpack(struct varlena *datum)
 		}
 
 	cohort_tidy(c);
+	derive_first_levels(c);
 	cohort_settle(c);
 	pfree(w);
 	return c;

@@ -153,5 +153,24 @@ is($node->safe_psql('postgres', qq{
 		COPY back FROM '$dir/back.bin' (FORMAT binary);
 		SELECT bool_and(back.c OPERATOR(sipp.=) open.c AND back.m OPERATOR(sipp.=) open.m) FROM back, open}), 't', '... and the same bytes when it comes back');
 
+#
+# Bytes on the wire that leave out what follows: a before b, b before c, d open, and
+# not a before c
+#
+$node->safe_psql('postgres', qq{
+	CREATE TABLE wire (c sipp.cohort);
+	INSERT INTO wire VALUES ('{"version":1,"rows":4,"dropped":0,"terms":[{"name":"e","kind":"enum","levels":["a","b","c","d"],"before":[[0,1],[1,2]]}],
+		"mean":[0],"cross":[0],"level_rows":[1,1,1,1],"level_sum":[0,0,0,0]}');
+	COPY wire TO '$dir/wire.bin' (FORMAT binary)});
+my $wire = PostgreSQL::Test::Utils::slurp_file("$dir/wire.bin");
+is(($wire =~ s/\x02d\x01\x0b/\x02d\x01\x09/), 1, 'the bit of a before c is there');
+open(my $fh, '>:raw', "$dir/open_wire.bin") or die $!;
+print $fh $wire;
+close $fh;
+is($node->safe_psql('postgres', qq{
+		CREATE TABLE received (LIKE wire);
+		COPY received FROM '$dir/open_wire.bin' (FORMAT binary);
+		SELECT received.c OPERATOR(sipp.=) wire.c FROM received, wire}), 't', 'and is drawn as a conclusion where it is not');
+
 $node->stop;
 done_testing();
