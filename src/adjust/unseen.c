@@ -45,13 +45,13 @@ typedef struct Removal
 	bool		singles;		/* each of them is one pupil */
 } Removal;
 
-/* Cell of level a of term s and level b of term t, two factors. */
-static double
-cell_weight(const Cohort *c, const SippTerm *s, int a, const SippTerm *t, int b)
+/* Cell of level a of term s and level b of term t, two factors of c. */
+static double *
+cell_of(const Cohort *c, const SippTerm *s, int a, const SippTerm *t, int b)
 {
 	if (s->factor > t->factor)
-		return c->cell[SIPP_PAIR(s->factor, t->factor)][(size_t) a * t->nlevel + b];
-	return c->cell[SIPP_PAIR(t->factor, s->factor)][(size_t) b * s->nlevel + a];
+		return c->cell[SIPP_PAIR(s->factor, t->factor)] + (size_t) a * t->nlevel + b;
+	return c->cell[SIPP_PAIR(t->factor, s->factor)] + (size_t) b * s->nlevel + a;
 }
 
 /* Names of the levels taken out: "X" or "X", "Y" and 3 more. */
@@ -196,7 +196,7 @@ rest_means(Cohort *r, const Cohort *c, const Removal *out, double *d)
 		for (int m = 0; k != out->term && g->factor >= 0 && m < g->nlevel; m++)
 			for (int l = 0; l < s->nlevel; l++)
 				if (!out->level[l])
-					r->level_weight[r->term[k].first + m] += cell_weight(c, g, m, s, l);
+					r->level_weight[r->term[k].first + m] += *cell_of(c, g, m, s, l);
 	}
 }
 
@@ -222,98 +222,89 @@ rest_levels(Cohort *r, const Cohort *c, const Removal *out, const double *d)
 			const SippTerm *g = &r->term[k];
 
 			for (int m = 0; k != out->term && g->factor >= 0 && m < g->nlevel; m++)
-			{
-				double		w = cell_weight(c, &c->term[k], m, s, l);
-
-				if (g->factor > t->factor)
-					r->cell[SIPP_PAIR(g->factor, t->factor)][(size_t) m * t->nlevel + n] = w;
-				else
-					r->cell[SIPP_PAIR(t->factor, g->factor)][(size_t) n * g->nlevel + m] = w;
-			}
+				*cell_of(r, g, m, t, n) = *cell_of(c, &c->term[k], m, s, l);
 		}
 		n++;
 	}
 }
 
-/* Is pupil l (a level of one row) in level m of the factor g? */
-static bool
-is_in(const Cohort *c, const Removal *out, int l, const SippTerm *g, int m)
-{
-	return cell_weight(c, g, m, &c->term[out->term], l) > 0;
-}
-
 /*
- * What else the rest has: products of numbers, the other factors' sums and cells.
- * Known if each level taken out is one pupil, or if one pupil stays, about whom
- * they are zero.
+ * Products of numbers, the other factors' sums and their cells, where all stays
+ * known: each level taken out is one pupil.
  */
 static void
-rest_products(Cohort *r, const Cohort *c, const Removal *out, const double *d)
+rest_of_singles(Cohort *r, const Cohort *c, const Removal *out, const double *d)
 {
 	const SippTerm *s = &c->term[out->term];
-	bool		alone = r->rows == 1;
-	bool		known = out->singles && !alone;
+	int		   *at = palloc(sizeof(int) * c->nterm);
 
 	for (int i = 0; i < c->nnum; i++)
 		for (int j = 0; j <= i; j++)
-		{
-			double		v = alone ? 0 : NAN;
-
-			if (known)
-			{
-				v = c->cross[SIPP_TRI(i, j)] - r->weight * d[i] * d[j];
-				for (int l = 0; l < s->nlevel; l++)
-					if (out->level[l])
-						v -= c->level_sum[(size_t) (s->first + l) * c->nnum + i] *
-							(c->level_sum[(size_t) (s->first + l) * c->nnum + j] /
-							 c->level_weight[s->first + l]);
-			}
-			r->cross[SIPP_TRI(i, j)] = v;
-		}
+			r->cross[SIPP_TRI(i, j)] = c->cross[SIPP_TRI(i, j)] - r->weight * d[i] * d[j];
 	for (int k = 0; k < c->nterm; k++)
-	{
-		const SippTerm *g = &c->term[k];
-		const SippTerm *rg = &r->term[k];
-
-		if (k == out->term || g->factor < 0)
-			continue;
-		for (int m = 0; m < g->nlevel; m++)
+		for (int m = 0; k != out->term && c->term[k].factor >= 0 && m < c->term[k].nlevel; m++)
 		{
-			const double *from = c->level_sum + (size_t) (g->first + m) * c->nnum;
-			double	   *sum = r->level_sum + (size_t) (rg->first + m) * r->nnum;
-			double		w = r->level_weight[rg->first + m];
+			size_t		from = (size_t) (c->term[k].first + m) * c->nnum;
+			int			to = r->term[k].first + m;
 
 			CHECK_FOR_INTERRUPTS();
 			for (int i = 0; i < c->nnum; i++)
-				sum[i] = alone ? 0 : known ? from[i] - d[i] * w : NAN;
-			for (int l = 0; known && l < s->nlevel; l++)
-				if (out->level[l] && is_in(c, out, l, g, m))
-					for (int i = 0; i < c->nnum; i++)
-						sum[i] -= c->level_sum[(size_t) (s->first + l) * c->nnum + i];
-
+				r->level_sum[(size_t) to * r->nnum + i] = c->level_sum[from + i] - d[i] * r->level_weight[to];
 			for (int n = 0; n < k; n++)
-			{
-				const SippTerm *h = &c->term[n];
+				for (int b = 0; n != out->term && c->term[n].factor >= 0 && b < c->term[n].nlevel; b++)
+					*cell_of(r, &r->term[k], m, &r->term[n], b) = *cell_of(c, &c->term[k], m, &c->term[n], b);
+		}
 
-				for (int b = 0; n != out->term && h->factor >= 0 && b < h->nlevel; b++)
-				{
-					double		both = alone ? w * (r->level_weight[r->term[n].first + b] / r->weight) : NAN;
+	/* a pupil's record: its numbers are the level's sums, its levels those of its cells */
+	for (int l = 0; l < s->nlevel; l++)
+	{
+		const double *sum = c->level_sum + (size_t) (s->first + l) * c->nnum;
+		double		w = c->level_weight[s->first + l];
 
-					if (known)
-					{
-						both = cell_weight(c, g, m, h, b);
-						for (int l = 0; l < s->nlevel; l++)
-							if (out->level[l] && is_in(c, out, l, g, m) && is_in(c, out, l, h, b))
-								both -= c->level_weight[s->first + l];
-					}
-					if (rg->factor > r->term[n].factor)
-						r->cell[SIPP_PAIR(rg->factor, r->term[n].factor)][(size_t) m * h->nlevel + b] = both;
-					else
-						r->cell[SIPP_PAIR(r->term[n].factor, rg->factor)][(size_t) b * g->nlevel + m] = both;
-				}
-			}
+		if (!out->level[l])
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		for (int i = 0; i < c->nnum; i++)
+			for (int j = 0; j <= i; j++)
+				r->cross[SIPP_TRI(i, j)] -= sum[i] * (sum[j] / w);
+		for (int k = 0; k < c->nterm; k++)
+		{
+			if (k == out->term || c->term[k].factor < 0)
+				continue;
+			at[k] = 0;
+			while (at[k] < c->term[k].nlevel - 1 && !(*cell_of(c, &c->term[k], at[k], s, l) > 0))
+				at[k]++;
+			for (int i = 0; i < c->nnum; i++)
+				r->level_sum[(size_t) (r->term[k].first + at[k]) * r->nnum + i] -= sum[i];
+			for (int n = 0; n < k; n++)
+				if (n != out->term && c->term[n].factor >= 0)
+					*cell_of(r, &r->term[k], at[k], &r->term[n], at[n]) -= w;
 		}
 	}
+	pfree(at);
+}
+
+/* The same where they are not known, but for a single pupil, about whom all are zero. */
+static void
+rest_unknown(Cohort *r, const Removal *out)
+{
+	double		v = r->rows == 1 ? 0 : NAN;
+
+	for (size_t i = 0; i < SIPP_NTRI(r->nnum); i++)
+		r->cross[i] = v;
+	for (int k = 0; k < r->nterm; k++)
+		for (int m = 0; k != out->term && r->term[k].factor >= 0 && m < r->term[k].nlevel; m++)
+		{
+			int			to = r->term[k].first + m;
+
+			CHECK_FOR_INTERRUPTS();
+			for (int i = 0; i < r->nnum; i++)
+				r->level_sum[(size_t) to * r->nnum + i] = v;
+			for (int n = 0; n < k; n++)
+				for (int b = 0; n != out->term && r->term[n].factor >= 0 && b < r->term[n].nlevel; b++)
+					*cell_of(r, &r->term[k], m, &r->term[n], b) =
+						v + r->level_weight[to] * (r->level_weight[r->term[n].first + b] / r->weight);
+		}
 }
 
 /* Is column i constant within the cohort, with this mean? */
@@ -415,7 +406,10 @@ cohort_seen(const SippFrame *f, const Cohort *c, Unseen *unseen)
 	d = palloc(sizeof(double) * c->nnum);
 	rest_means(r, c, &out, d);
 	rest_levels(r, c, &out, d);
-	rest_products(r, c, &out, d);
+	if (out.singles && r->rows > 1)
+		rest_of_singles(r, c, &out, d);
+	else
+		rest_unknown(r, &out);
 	for (int k = 0; k < c->nterm; k++)
 		if (c->term[k].context)
 			rest_context(r, c, k);
