@@ -15,6 +15,8 @@ typedef struct Verify
 	const AssignResult *result;
 	const AssignCosts *costs;	/* of a refined plan */
 	const AssignLevels *levels;
+	double		unit;			/* of the first level */
+	double		half_unit;
 	AssignMemory memory;
 	int			partner;
 	int			lead;
@@ -280,15 +282,16 @@ sign_of_rest(const AssignLevels *levels, int64_t units, double below, int i, int
 	return (units > 0) - (units < 0);
 }
 
-/* The remainder of a cost that is a number of units of the first level. */
+/*
+ * The remainder of a cost that is a number of units of the first level, exactly:
+ * of halves, since the largest number may round to twice that.
+ */
 static bool
-split_cost(const AssignLevels *levels, double cost, int64_t units, double *below)
+split_cost(const Verify *v, double cost, int64_t units, double *below)
 {
-	int			exponent = levels->exponent[0];
-	double		half = ldexp((double) units, exponent - 1);
-
-	*below = fabs(cost) >= 1 ? 2 * (cost / 2 - half) : cost - ldexp((double) units, exponent);
-	return fabs(*below) <= ldexp(0.5, exponent);
+	*below = fabs(cost) >= 1 ? 2 * (cost / 2 - (double) units * v->half_unit) :
+		cost - (double) units * v->unit;
+	return fabs(*below) <= v->unit / 2 || *below == 0;
 }
 
 /* The greatest distance from 0 of a level's prices. */
@@ -341,7 +344,7 @@ sign_of_pair(const Verify *v, int i, int64_t k, bool *exact)
 	double		below;
 	int64_t		units = v->prob->row_cost[k];
 
-	if (!split_cost(v->levels, v->costs->row_cost[k], units, &below))
+	if (!split_cost(v, v->costs->row_cost[k], units, &below))
 		*exact = false;
 	return sign_of_rest(v->levels, units, below, i, v->prob->row_lead[k], exact);
 }
@@ -355,7 +358,7 @@ check_sums(Verify *v)
 	double		below = 0;
 	bool		exact = true;
 
-	if (v->costs->priced && !split_cost(v->levels, v->costs->unpaired, prob->unpaired, &below))
+	if (v->costs->priced && !split_cost(v, v->costs->unpaired, prob->unpaired, &below))
 		return ASSIGN_FAULT_LEVELS;
 	for (int i = 0; i < prob->npartner; i++)
 	{
@@ -423,6 +426,8 @@ assign_verify_levels(const AssignProblem *prob, const AssignCosts *costs,
 {
 	Verify		v = {.prob = prob,.result = result,.costs = costs,.levels = levels};
 
+	v.unit = ldexp(1, costs->exponent);
+	v.half_unit = ldexp(0.5, costs->exponent);
 	return run_check(&v, check_refined, partner, lead);
 }
 

@@ -291,16 +291,18 @@ set_units(CostWork *w, const int *row)
 											   sizeof(int64_t) * (size_t) Max(n, 1));
 	int64_t		least = 0;
 	int64_t		most = 0;
+	double		inverse;
 
 	w->exponent = find_exponent(w->costs);
 	w->quantum = ldexp(1, w->exponent);
+	inverse = ldexp(1, -w->exponent);	/* infinite where costs are tiny */
 	w->prob.row_cost = units;
 	for (int64 k = 0; k < n; k++)
 	{
 		double		cost = w->costs->pair[row[k]].cost;
 
 		CHECK_FOR_INTERRUPTS();
-		units[k] = w->exponent == 0 ? (int64_t) cost : assign_units(cost, w->exponent);
+		units[k] = isinf(inverse) ? assign_units(cost, w->exponent) : (int64_t) rint(cost * inverse);
 		least = Min(least, units[k]);
 		most = Max(most, units[k]);
 		if (w->exponent != 0 && !w->cost && (double) units[k] * w->quantum != cost)

@@ -232,6 +232,7 @@ worth_elsewhere(CostDoc *d, int j)
 			MemoryContext old = MemoryContextSwitchTo(cxt);
 			double		price = exact_double(lead_price(d, k), d->exponent);
 
+			CHECK_FOR_INTERRUPTS();
 			d->worth[k] = isnan(price) ? INFINITY : -price;
 			MemoryContextSwitchTo(old);
 			MemoryContextReset(cxt);
