@@ -67,6 +67,18 @@ find_end(LmmCrossing *c, const LmmSlopesPoint *from, double x, double step, doub
 	return lmm_find_crossing(c, x, step, end);
 }
 
+/* Is it within the interval that nothing differs between schools at the means? */
+static bool
+reaches_zero(LmmCrossing c, const LmmSlopesPoint *best)
+{
+	double		f;
+	double		slope;
+
+	*c.point = *best;
+	c.at = at_ratio;
+	return c.at(&c, -INFINITY, &f, &slope) && f <= 0;
+}
+
 /*
  * Both intervals; an end that is not found stays what says least.  The products
  * in the workspace are no longer those of the fitted point.
@@ -80,8 +92,6 @@ lmm_slopes_profile(LmmWork *w, LmmFit *fit, const LmmSlopesPoint *best)
 	bool		zero = best->theta[0] == 0;
 	bool		to_zero;
 	double		x = 0;
-	double		f;
-	double		slope;
 	double		end;
 	double		step = 1;
 
@@ -94,14 +104,8 @@ lmm_slopes_profile(LmmWork *w, LmmFit *fit, const LmmSlopesPoint *best)
 		if (half > 0)
 			step = fmin(fmax(sqrt(LMM_CHISQ1_95 / half), 1e-2), 3);
 	}
-	to_zero = zero || step > 0.5;
-	if (to_zero)
-	{
-		/* does nothing differ between schools at the means? */
-		if (!at_ratio(&c, -INFINITY, &f, &slope))
-			return;
-		to_zero = f <= 0;
-	}
+	/* where the parabola is narrow, only if the end below is not found */
+	to_zero = (zero || step > 0.5) && reaches_zero(c, best);
 	if (zero)
 	{
 		/* where a straight line in D[0] / sigma2 would cross */
@@ -125,10 +129,12 @@ lmm_slopes_profile(LmmWork *w, LmmFit *fit, const LmmSlopesPoint *best)
 		return;
 	if (!to_zero)
 	{
-		if (!find_end(&c, &start, x, -step, &end))
-			fit->icc_lo = fit->icc_hi = NAN;
-		else
+		if (find_end(&c, &start, x, -step, &end))
 			fit->icc_lo = 1 / (1 + exp(-end));
+		else
+			to_zero = reaches_zero(c, best);
+		if (!to_zero && fit->icc_lo == 0)
+			fit->icc_lo = fit->icc_hi = NAN;
 	}
 
 	c.at = at_variance;
@@ -137,9 +143,9 @@ lmm_slopes_profile(LmmWork *w, LmmFit *fit, const LmmSlopesPoint *best)
 		fit->var_hi = exp(end);
 	if (!to_zero)
 	{
-		if (!find_end(&c, &start, x, -step, &end))
-			fit->var_lo = fit->var_hi = NAN;
-		else
+		if (find_end(&c, &start, x, -step, &end))
 			fit->var_lo = exp(end);
+		else if (!reaches_zero(c, best))
+			fit->var_lo = fit->var_hi = NAN;
 	}
 }
