@@ -118,6 +118,9 @@ FROM (SELECT c, sipp.with_context(c, 'e') AS w FROM fitted WHERE c::jsonb->'term
 CREATE AGGREGATE raw_state(float8, VARIADIC "any") (SFUNC = sipp.cohort_accum, STYPE = sipp.cohort);
 SELECT bool_and(sipp.rename(raw, 'e')::jsonb->'terms' = f.c::jsonb->'terms') AS terms, bool_and(sipp.size(raw) = sipp.size(f.c)) AS size
 FROM (SELECT k, sipp.merge(s ORDER BY school) AS raw FROM (SELECT k, school, raw_state(y, e) AS s FROM staged GROUP BY k, school) s GROUP BY k) r JOIN fitted f USING (k);
+CREATE TABLE raw AS SELECT k, school, raw_state(y, e ORDER BY e) AS s FROM staged GROUP BY k, school;
+SELECT count(*) > 100 AS many, bool_and(sipp.rename(sipp.add(a.s, b.s), 'e')::jsonb->'terms' = sipp.add(x.c, y.c)::jsonb->'terms') AS added
+FROM raw a JOIN raw b USING (k) JOIN seen x ON x.k = a.k AND x.school = a.school JOIN seen y ON y.k = a.k AND y.school = b.school;
 -- effects do not ask for the order
 SELECT count(*), bool_and(e.reason IS NULL AND e.effect IS NOT NULL) AS placed FROM fitted JOIN seen USING (k), LATERAL sipp.effect(seen.c, m) e;
 -- shares of an enum are not those of text; an empty factor has no order
