@@ -411,7 +411,7 @@ fit_notice(const SippModel *m, const LmmFit *fit, const char *loose, const bool 
 	if (m->frame->weighted && !fractional && m->weight > (double) m->pupils)
 	{
 		remark(&s);
-		appendStringInfoString(&s, "all weights are whole numbers: if they count pupils, use sipp.counted_cohort in place of sipp.weighted_cohort");
+		appendStringInfoString(&s, "all weights are whole numbers: if a row stands for so many pupils with one outcome, use sipp.counted_cohort; of means of so many pupils they are right");
 	}
 	if (m->empty > 0)
 	{

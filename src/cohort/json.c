@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "common/shortest_dec.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/numeric.h"
@@ -283,8 +284,11 @@ json_get_floats(const JsonIn *in, const char *field, size_t n)
 	if (len != n)
 		json_fail(in, field, psprintf("an array of %zu numbers", n));
 	for (size_t i = 0; i < n && !json_failed(in); i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		if (!json_number(&v[i], &out[i]))
 			json_fail(in, field, "an array of numbers");
+	}
 	return out;
 }
 
