@@ -411,7 +411,7 @@ fit_notice(const SippModel *m, const LmmFit *fit, const char *loose, const bool 
 	if (m->frame->weighted && !fractional && m->weight > (double) m->pupils)
 	{
 		remark(&s);
-		appendStringInfoString(&s, "all weights are whole numbers: if a row stands for so many pupils with one outcome, use sipp.counted_cohort; of means of so many pupils they are right");
+		appendStringInfoString(&s, "all weights are whole numbers: right of means of so many pupils, but where a row stands for so many pupils with one outcome use sipp.counted_cohort");
 	}
 	if (m->empty > 0)
 	{
