@@ -18,7 +18,7 @@
 #define SIPP_ADJUST_H
 
 #include "cohort/cohort.h"
-#include "cohort/rows.h"
+#include "base/row.h"
 #include "num/lmm.h"
 
 #include "funcapi.h"

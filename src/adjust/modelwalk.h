@@ -6,7 +6,7 @@
 #define SIPP_MODELWALK_H
 
 #include "adjust/adjust.h"
-#include "cohort/codec.h"
+#include "cohort/term_io.h"
 
 #define MODEL_VERSION 1
 #define MODEL_MAX_NOTICE 4000	/* characters: bytes change with the encoding */

@@ -113,17 +113,6 @@ column_name(FunctionCallInfo fcinfo, int argno)
 	return name[0] == '\0' ? NULL : name;
 }
 
-/*
- * Was a term named by its position (x1, x2, ...), because its argument is an
- * expression or a constant?  A column may have such a name, too.
- */
-bool
-term_is_unnamed(const SippTerm *t)
-{
-	return t->name[0] == 'x' && t->name[1] != '\0' &&
-		t->name[1 + strspn(t->name + 1, "0123456789")] == '\0';
-}
-
 /* The plan of a call: types and names of its arguments. */
 static Call *
 make_call(FunctionCallInfo fcinfo, Lead lead)

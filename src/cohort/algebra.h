@@ -10,8 +10,34 @@
 /* algebra.c */
 extern Cohort *cohort_merge(const Cohort *a, const Cohort *b);
 extern Cohort *cohort_subtract(const Cohort *a, const Cohort *b);
+
+/* cohort.c */
 extern void cohort_tidy(Cohort *c);
 extern size_t cohort_ncell(const Cohort *c);
+
+/*
+ * Where the parts of a source cohort stand in a target: every numeric column and
+ * level of the source has a place there, -1 where it is to be left out.
+ */
+typedef struct Mapping
+{
+	int		   *num;			/* [src->nnum] */
+	int		   *level;			/* [src->nlevel] */
+	int		   *factor;			/* [src->nfactor] target's ordinal, or -1 */
+	int		   *src_first;		/* [src->nfactor] first level, and their number */
+	int		   *src_size;
+	int		   *dst_first;
+	int		   *dst_size;
+} Mapping;
+
+extern Mapping map_cohort(const Cohort *dst, const Cohort *src, const int *termmap);
+extern double *map_means(const Cohort *dst, const Cohort *src, const Mapping *m);
+extern int *own_terms(int nterm);
+extern void copy_into(Cohort *dst, const Cohort *src, const int *termmap);
+extern void add_cells(Cohort *dst, const Cohort *src, const Mapping *m, double sign);
+extern void add_cross(Cohort *dst, const Cohort *src, const Mapping *m, double sign);
+extern void add_levels(Cohort *dst, const Cohort *src, const Mapping *m, double sign,
+					   const double *own, const double *about);
 
 /* Relative slack of sums of weights: those of a million or more roundings. */
 #define WEIGHT_SLACK	1e-6

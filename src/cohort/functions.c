@@ -17,8 +17,8 @@
 #include "utils/typcache.h"
 
 #include "cohort/algebra.h"
-#include "cohort/codec.h"
-#include "cohort/rows.h"
+#include "base/codec.h"
+#include "base/row.h"
 
 /* The strings of a text[] argument; NULL elements are an error. */
 static char **

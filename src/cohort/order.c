@@ -34,6 +34,16 @@
 #define HAS(row, j)		(((row)[(j) / 64] >> ((j) % 64)) & 1)
 #define SET(row, j)		((row)[(j) / 64] |= UINT64CONST(1) << ((j) % 64))
 
+/* Index of a level, -1 if absent. */
+int
+term_find_level(const SippTerm *t, const char *label)
+{
+	for (int i = 0; i < t->nlevel; i++)
+		if (strcmp(t->label[i], label) == 0)
+			return i;
+	return -1;
+}
+
 /* Is level i declared before level j?  False where that is not known. */
 bool
 order_before(const SippTerm *t, int i, int j)

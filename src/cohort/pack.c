@@ -16,8 +16,8 @@
 #include "utils/memutils.h"
 
 #include "cohort/algebra.h"
-#include "cohort/bytes.h"
-#include "cohort/codec.h"
+#include "base/bytes.h"
+#include "cohort/term_io.h"
 #include "cohort/work.h"
 
 #define COHORT_VERSION	1
@@ -136,19 +136,6 @@ cohort_walk(Codec *x, Cohort *c)
 	c = walk_shape(x, c);
 	walk_statistics(x, c);
 	return c;
-}
-
-/* Number of cells of all pairs of factors. */
-size_t
-cohort_ncell(const Cohort *c)
-{
-	size_t		n = 0;
-
-	for (int i = 0; i < c->nterm; i++)
-		for (int j = 0; j < i; j++)
-			if (c->term[i].factor >= 0 && c->term[j].factor >= 0)
-				n += (size_t) c->term[i].nlevel * c->term[j].nlevel;
-	return n;
 }
 
 /* Unpack a detoasted datum in either form. */

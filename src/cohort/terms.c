@@ -53,16 +53,6 @@ cohort_find_term(const Cohort *c, const char *name)
 	return -1;
 }
 
-/* Index of a level, -1 if absent. */
-int
-term_find_level(const SippTerm *t, const char *label)
-{
-	for (int i = 0; i < t->nlevel; i++)
-		if (strcmp(t->label[i], label) == 0)
-			return i;
-	return -1;
-}
-
 /*
  * Index of the reference level: the one chosen, or the first after it that is
  * present, or the first of all.  -1 where there is no level.
@@ -338,4 +328,15 @@ term_matches(const SippTerm *a, const SippTerm *b)
 		strcmp(a->name, b->name) == 0 &&
 		(a->reference == NULL) == (b->reference == NULL) &&
 		(a->reference == NULL || strcmp(a->reference, b->reference) == 0);
+}
+
+/*
+ * Was a term named by its position (x1, x2, ...), because its argument is an
+ * expression or a constant?  A column may have such a name, too.
+ */
+bool
+term_is_unnamed(const SippTerm *t)
+{
+	return t->name[0] == 'x' && t->name[1] != '\0' &&
+		t->name[1 + strspn(t->name + 1, "0123456789")] == '\0';
 }

@@ -14,7 +14,7 @@
 #include "utils/memutils.h"
 
 #include "cohort/algebra.h"
-#include "cohort/codec.h"
+#include "cohort/term_io.h"
 #include "cohort/work.h"
 
 #define WORK_FIRST_CAP	4		/* levels a factor has room for at first */

@@ -2,7 +2,7 @@
  * lmm_internal.h
  *		What the files of the mixed model share.
  *
- * lmm.c checks and reduces the problem, lmm_intercept.c and lmm_profile.c fit
+ * lmm_fit.c checks and reduces the problem, lmm_intercept.c and lmm_profile.c fit
  * one random term, lmm_slopes.c, lmm_newton.c and lmm_slopes_profile.c several;
  * lmm_crossing.c finds ends of intervals; lmm_effect.c needs none of this.
  */
@@ -160,7 +160,8 @@ lmm_tick(LmmWork *w, double flops)
 	}
 }
 
-/* lmm.c */
+/* lmm_work.c */
+extern LmmWork *lmm_start(const LmmProblem *prob, LmmFit *fit, void *workspace);
 extern void lmm_rebase_within(const LmmProblem *prob, LmmWork *w);
 extern void lmm_finish(LmmWork *w, LmmFit *fit, double sigma2);
 

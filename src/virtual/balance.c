@@ -20,7 +20,7 @@
 
 #include <math.h>
 
-#include "cohort/rows.h"
+#include "base/row.h"
 #include "virtual/aggregate.h"
 #include "virtual/keys.h"
 

@@ -24,7 +24,7 @@
 
 #include <math.h>
 
-#include "cohort/rows.h"
+#include "base/row.h"
 #include "num/dist.h"
 #include "virtual/aggregate.h"
 #include "virtual/keys.h"

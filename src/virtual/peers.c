@@ -12,8 +12,9 @@
 
 #include "libpq/pqformat.h"
 
-#include "cohort/bytes.h"
-#include "cohort/codec.h"
+#include "base/bytes.h"
+#include "base/codec.h"
+#include "cohort/cohort.h"
 #include "virtual/virtual.h"
 
 PG_FUNCTION_INFO_V1(sipp_peers_in);

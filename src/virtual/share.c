@@ -41,7 +41,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "cohort/rows.h"
+#include "base/row.h"
 #include "virtual/aggregate.h"
 #include "virtual/keys.h"
 

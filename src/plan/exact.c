@@ -1,0 +1,154 @@
+/*
+ * exact.c
+ *		Numbers of type double as numeric, exactly; sipp.cost_units.
+ *
+ * A double is a whole number times a power of 2, and so is a price:
+ * PostgreSQL's numeric holds both with all their digits.  (Its cast from
+ * float8 keeps 15 of them.)
+ */
+#include "sipp.h"
+
+#include <math.h>
+
+#include "utils/builtins.h"
+#include "utils/float.h"
+
+#include "plan/exact.h"
+#include "score/score.h"
+
+#define FUNC "sipp.cost_units"
+#define DIGITS 53				/* binary, of a double */
+
+PG_FUNCTION_INFO_V1(sipp_cost_units);
+
+Numeric
+exact_power(int exponent)
+{
+	Datum		half = DirectFunctionCall3(numeric_in, CStringGetDatum(exponent < 0 ? "0.5" : "2"),
+										   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+	Numeric		power = int64_to_numeric(1);
+
+	for (uint32 n = (uint32) abs(exponent); n > 0; n /= 2)
+	{
+		if (n % 2 == 1)
+			power = DatumGetNumeric(DirectFunctionCall2(numeric_mul, NumericGetDatum(power), half));
+		if (n > 1)
+			half = DirectFunctionCall2(numeric_mul, half, half);
+	}
+	return power;
+}
+
+Numeric
+exact_add(Numeric a, Numeric b)
+{
+	return DatumGetNumeric(DirectFunctionCall2(numeric_add, NumericGetDatum(a),
+											   NumericGetDatum(b)));
+}
+
+Numeric
+exact_subtract(Numeric a, Numeric b)
+{
+	return DatumGetNumeric(DirectFunctionCall2(numeric_sub, NumericGetDatum(a),
+											   NumericGetDatum(b)));
+}
+
+Numeric
+exact_scale(Numeric a, int exponent)
+{
+	if (exponent == 0 || exact_sign(a) == 0)
+		return a;
+	return DatumGetNumeric(DirectFunctionCall2(numeric_mul, NumericGetDatum(a),
+											   NumericGetDatum(exact_power(exponent))));
+}
+
+int
+exact_sign(Numeric a)
+{
+	Datum		sign = DirectFunctionCall1(numeric_sign, NumericGetDatum(a));
+
+	return DatumGetInt32(DirectFunctionCall1(numeric_int4, sign));
+}
+
+bool
+exact_is_whole(Numeric a)
+{
+	Datum		floor = DirectFunctionCall1(numeric_floor, NumericGetDatum(a));
+
+	return DatumGetBool(DirectFunctionCall2(numeric_eq, floor, NumericGetDatum(a)));
+}
+
+/* A number as a whole number of so many bits, and the exponent of their unit. */
+static int64
+split(double x, int *exponent)
+{
+	int64		digits = (int64) ldexp(frexp(x, exponent), DIGITS);
+
+	*exponent -= DIGITS;
+	while (digits != 0 && digits % 2 == 0)
+	{
+		digits /= 2;
+		(*exponent)++;
+	}
+	return digits;
+}
+
+int
+exact_last_bit(double x)
+{
+	int			exponent;
+
+	return split(x, &exponent) == 0 ? PG_INT32_MAX : exponent;
+}
+
+Numeric
+exact_units(double x, int exponent)
+{
+	int			last;
+	int64		digits = split(x, &last);
+
+	if (last >= exponent)
+		return exact_scale(int64_to_numeric(digits), last - exponent);
+	return int64_to_numeric((int64) rint(ldexp((double) digits, last - exponent)));
+}
+
+double
+exact_double(Numeric units, int exponent)
+{
+	Numeric		value = exact_scale(units, exponent);
+	double		x = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
+													   NumericGetDatum(value)));
+
+	return isfinite(x) ? x : NAN;
+}
+
+/*
+ * sipp_cost_units(cost, quantum): the whole number of units that stands for a
+ * cost, for the inequalities of a certificate.
+ */
+Datum
+sipp_cost_units(PG_FUNCTION_ARGS)
+{
+	double		cost = PG_GETARG_FLOAT8(0);
+	double		quantum = PG_GETARG_FLOAT8(1);
+	int			exponent;
+
+	if (!isfinite(cost))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("argument \"cost\" of %s must be finite", FUNC),
+				 errdetail("It is %s.", float8out_internal(cost))));
+	if (quantum == 1 / SCORE_UNITS)
+	{
+		cost = rint(cost * SCORE_UNITS);
+		if (isfinite(cost))
+			PG_RETURN_NUMERIC(exact_units(cost, 0));
+	}
+	else if (isfinite(quantum) && quantum > 0 && frexp(quantum, &exponent) == 0.5)
+		PG_RETURN_NUMERIC(exact_units(cost, exponent - 1));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("argument \"quantum\" of %s is not that of a plan", FUNC),
+			 errdetail("It is %s, for a cost of %s.", float8out_internal(quantum),
+					   float8out_internal(cost)),
+			 errhint("Use the column quantum of sipp.plan_summary.")));
+}

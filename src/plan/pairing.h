@@ -1,0 +1,73 @@
+/*
+ * pairing.h
+ *		A plan of schools while it is made: plan.c sets it up and solves it,
+ *		plan_reason.c explains empty places, plan_pairs.c writes it down.
+ */
+#ifndef SIPP_PAIRING_H
+#define SIPP_PAIRING_H
+
+#include "plan/plan.h"
+
+typedef struct PlanWork
+{
+	const Schools *schools;
+	const Scale *scale;
+	const Scorer *scorer;
+	ScoreOptions options;
+	PlanMode mode;
+	int			supports;		/* places of a partner */
+	double		unpaired_cost;	/* NaN: beyond all */
+
+	/* schools that take part, by number of school; those with a locked pair do in any case */
+	int			npartner;
+	int			nlead;
+	int		   *partner;		/* [npartner] its school */
+	int		   *lead;			/* [nlead] */
+	char	  **partner_id;
+	char	  **lead_id;
+	int		   *partner_at;		/* [schools] its number as a partner; -1: it is none */
+	int		   *lead_at;
+	uint32	   *lacks;			/* [schools] why it cannot take part, as a mask of SchoolLack; 0: it can */
+
+	/* locked pairs, those of partner i from lock_start[i] on, leads ascending */
+	int			nlock;
+	int		   *lock_start;		/* [npartner + 1] */
+	int		   *lock_lead;
+
+	/* without what locked pairs take */
+	int		   *places;
+	int		   *capacity;
+	AssignProblem prob;
+} PlanWork;
+
+/* Is this a locked pair? */
+static inline bool
+plan_is_locked(const PlanWork *w, int i, int j)
+{
+	for (int k = w->lock_start[i]; k < w->lock_start[i + 1]; k++)
+		if (w->lock_lead[k] == j)
+			return true;
+	return false;
+}
+
+/* Does the plan give partner i this lead, locked pairs included? */
+static inline bool
+plan_has_lead(const AssignResult *plan, int i, int j)
+{
+	for (int p = plan->place_start[i]; p < plan->place_start[i + 1]; p++)
+		if (plan->lead[p] == j)
+			return true;
+	return false;
+}
+
+/* plan_reason.c: why a place of partner i is empty, and what would fill it. */
+typedef struct PlanReasons PlanReasons;
+
+extern PlanReasons *plan_reasons_make(const PlanWork *w);
+extern void plan_reason(PlanReasons *r, const PlanSolution *s, int i, char **reason,
+						char **relaxation);
+
+/* plan_pairs.c: the solved plan as a document. */
+extern Datum plan_document(const PlanWork *w, const PlanSolution *s);
+
+#endif							/* SIPP_PAIRING_H */

@@ -1,0 +1,272 @@
+/*
+ * plan.h
+ *		A pairing plan: solving it, explaining it, storing it.
+ *
+ * plan.c makes the problem out of schools and costs.c out of the analyst's own
+ * costs; plan_solve.c solves the former and costs_solve.c the latter.  Both write
+ * the same document with plan_doc.c, which plan_report.c reads.  plan_reason.c and
+ * costs_doc.c say why a school has nobody.
+ */
+#ifndef SIPP_PLAN_H
+#define SIPP_PLAN_H
+
+#include "utils/numeric.h"
+
+#include "score/score.h"
+
+#include "num/assign.h"
+
+typedef enum PlanMode
+{
+	PLAN_OPTIMAL,
+	PLAN_STABLE,
+	PLAN_GREEDY,
+	PLAN_MODES
+} PlanMode;
+
+#define PLAN_BLOCKING	20		/* blocking pairs that are named */
+#define PLAN_MAX_BITS	2200	/* of any price or sum of costs, in units */
+#define PLAN_MAX_FLAGS	32		/* of one pair */
+#define PLAN_MAX_NOTICES 32
+#define PLAN_GAP 1e-9			/* of the total cost, up to which a plan is certified */
+#define PLAN_MAX_PLACES 100		/* of one partner */
+
+/*
+ * plan_solve.c
+ */
+
+/* Two schools that would each rather have the other. */
+typedef struct PlanBlocking
+{
+	int			partner;
+	int			lead;
+	int64_t		partner_gain;	/* in units; ASSIGN_NONE: the partner has an empty place */
+	int64_t		lead_gain;		/* ASSIGN_NONE: the lead has room left */
+	int64_t		gain;			/* joint, an empty place being worth its price */
+} PlanBlocking;
+
+typedef struct PlanSolution
+{
+	AssignResult best;			/* the cheapest plan with its prices */
+	AssignResult made;			/* the plan of another mode */
+	const AssignResult *plan;	/* the one of the two that is the plan */
+	AssignFault fault;			/* ASSIGN_PROVEN, or what is wrong with best */
+	int		   *room;			/* [nlead] places that the plan leaves free */
+	int		   *runner_up;		/* [npartner] cheapest lead that it has not; -1: none */
+	int64_t    *runner_up_units;
+	int64_t		nblocking;
+	PlanBlocking blocking[PLAN_BLOCKING];	/* by joint gain */
+} PlanSolution;
+
+/* An error of the solver: of size, or one that cannot happen. */
+extern void plan_check_status(AssignStatus status, const char *func);
+
+/* Memory and interrupts for a problem, in the current context. */
+extern void plan_hooks(AssignHooks *hooks);
+
+/* Solve and check; order is that of PLAN_GREEDY. */
+extern void plan_solve(const AssignProblem *prob, PlanMode mode, const int *order,
+					   const char *func, PlanSolution *out);
+
+/* Cost of so many units; a decimal quantum is divided by its inverse, to be exact. */
+static inline double
+plan_cost(int64 units, double quantum)
+{
+	return quantum == 1 / SCORE_UNITS ? units / SCORE_UNITS : units * quantum;
+}
+
+/* Where a listed pair stands; it must be listed. */
+extern int64_t plan_row_find(const AssignProblem *prob, int i, int j);
+
+/* A blocking pair as it is reported: gains in cost, NaN where a side has nobody yet. */
+typedef struct PlanGain
+{
+	char	   *partner;
+	char	   *lead;
+	double		partner_gain;
+	double		lead_gain;
+} PlanGain;
+
+extern Jsonb *plan_blocking_document(int n, const PlanGain *gain);
+
+/*
+ * Note how far the plan is from the bound, in the costs' own units and with empty
+ * places at their price (NaN where they have none and differ in number), whether
+ * that certifies the plan, and what the notice is if not.  proven: the bound was
+ * checked; cheapest: the plan is worth it in units, so that a gap beside a large total does
+ * not pass.  mode and total_cost must be set.
+ */
+typedef struct PlanHead PlanHead;
+
+extern void plan_head_gap(PlanHead *head, bool proven, bool cheapest, double gap,
+						  int64 more_empty);
+
+/* The leads to look at for a partner, whichever way costs are given: k-th of so many. */
+static inline int
+plan_row_size(const AssignProblem *prob, int i)
+{
+	return prob->cost ? prob->nlead : (int) (prob->row_start[i + 1] - prob->row_start[i]);
+}
+
+static inline int
+plan_row_lead(const AssignProblem *prob, int i, int k)
+{
+	return prob->cost ? k : prob->row_lead[prob->row_start[i] + k];
+}
+
+/* The cost if it is below limit, otherwise ASSIGN_NONE. */
+static inline int64_t
+plan_row_cost(const AssignProblem *prob, int i, int k, int64_t limit)
+{
+	int64_t		c = prob->cost ? prob->cost(prob->cost_ctx, i, k, limit)
+		: prob->row_cost[prob->row_start[i] + k];
+
+	return c < limit ? c : ASSIGN_NONE;
+}
+
+/* plan_reason.c: a number in a text, as short as it can be and still itself. */
+extern char *plan_number_text(double v);
+
+/*
+ * plan_doc.c: the stored document.
+ */
+
+/* What a plan says of itself as a whole. */
+struct PlanHead
+{
+	PlanMode	mode;
+	double		quantum;		/* cost of a unit */
+	Numeric		unpaired;		/* price of an empty place, units */
+	Numeric		total_units;
+	double		total_cost;		/* NaN: beyond the largest double */
+	double		bound;			/* NaN: not proven, or beyond the largest double */
+	double		gap;			/* NaN: the same, or plans of different sizes */
+	double		unpaired_cost;	/* as given; NaN: none.  It is not stored */
+	bool		certified;
+	double		target_gap;		/* NaN: none, or several */
+	int64		nblocking;
+	Jsonb	   *blocking;		/* the first of them, as reported */
+	int64		priced;
+	int64		rounds;
+	int64		memory;
+	int			nnotice;
+	char	   *notice[PLAN_MAX_NOTICES];
+	int			nsubject;
+	char	  **subject;
+};
+
+/* One place of a partner.  NaN and NULL: there is none. */
+typedef struct PlanPlace
+{
+	char	   *lead;			/* NULL: empty */
+	double		cost;
+	char	   *runner_up;
+	double		margin;
+	char	   *reason;
+	char	   *relaxation;
+	bool		locked;
+	int			nflag;
+	char	   *flag[PLAN_MAX_FLAGS];
+	/* of pairs that were scored */
+	bool		scored;
+	double		score;
+	double		part[SCORE_PARTS];
+	double		loss[SCORE_PARTS];
+	double		authority_loss;
+	double		p_better;
+	double		km;
+	int			nteach;			/* -1: one of the two has no subjects */
+	int			teach[SCHOOL_MAX_SUBJECTS]; /* subjects */
+} PlanPlace;
+
+typedef struct PlanPartner
+{
+	char	   *id;
+	const char *role;			/* NULL: costs were given, not schools */
+	int			places;			/* without those of locked pairs */
+	Numeric		price;			/* units, a whole number */
+	int			nplace;			/* with them */
+	PlanPlace  *place;
+} PlanPartner;
+
+typedef struct PlanLead
+{
+	char	   *id;
+	int			capacity;		/* without what locked pairs take */
+	Numeric		price;
+} PlanLead;
+
+/* The price of a pair. */
+typedef struct PlanExtra
+{
+	char	   *partner;
+	char	   *lead;
+	int			places;			/* 1; 0: a locked pair's, which counts for nothing */
+	Numeric		price;
+} PlanExtra;
+
+/* A school that takes no part. */
+typedef struct PlanOut
+{
+	char	   *id;
+	const char *role;			/* NULL: not known */
+	char	   *reason;
+} PlanOut;
+
+/* The document's lists, in the order in which they are written. */
+typedef enum PlanList
+{
+	LIST_PARTNERS,
+	LIST_LEADS,
+	LIST_PAIR_PRICES,
+	LIST_INELIGIBLE,
+	PLAN_LISTS
+} PlanList;
+
+typedef struct PlanWriter
+{
+	StringInfoData out;
+	int			list;			/* being written; -1: none yet */
+	bool		first;			/* nothing in it yet */
+} PlanWriter;
+
+extern const char *plan_mode_name(PlanMode mode);
+extern bool plan_mode_find(const char *name, PlanMode *mode);
+
+/* Fills in what follows from the solution; quantum, total_cost and bound must be set. */
+extern void plan_head_solution(PlanHead *head, const AssignProblem *prob, const PlanSolution *s,
+							   char *const *partner, char *const *lead);
+
+/* Rows come list by list; a list of which there are none may be left out. */
+extern void plan_write_begin(PlanWriter *w);
+extern void plan_write_partner(PlanWriter *w, const PlanPartner *p);
+extern void plan_write_lead(PlanWriter *w, const PlanLead *l);
+extern void plan_write_extra(PlanWriter *w, const PlanExtra *x);
+extern void plan_write_out(PlanWriter *w, const PlanOut *o);
+extern Datum plan_write_end(PlanWriter *w, const PlanHead *head);
+
+/*
+ * Reading trusts nothing: what is missing or of a wrong type is an error that
+ * names the field.  A row is valid until the next one is read.
+ */
+typedef struct PlanReader
+{
+	const char *func;
+	Jsonb	   *doc;
+	PlanHead	head;
+	Numeric		most_units;		/* beyond any price */
+	MemoryContext row;			/* one row's memory */
+	PlanList	list;			/* being read */
+	JsonbIterator *it;
+	int64		at;				/* rows of it read so far */
+	int64		size;
+} PlanReader;
+
+extern void plan_read_begin(PlanReader *r, Datum plan, const char *func);
+extern void plan_read_list(PlanReader *r, PlanList list);
+extern bool plan_next_partner(PlanReader *r, PlanPartner *p);
+extern bool plan_next_lead(PlanReader *r, PlanLead *l);
+extern bool plan_next_extra(PlanReader *r, PlanExtra *x);
+extern bool plan_next_out(PlanReader *r, PlanOut *o);
+
+#endif							/* SIPP_PLAN_H */
