@@ -123,7 +123,7 @@ is($node->safe_psql('postgres', q{
 # Labels numbered anew by another session while a cohort is being made: S5 is read
 # before, S6 and new ones after
 #
-my $psql = $node->config_data('--bindir') . "/psql -X -q -d '" . $node->connstr('postgres') . "'";
+my $psql = join(' ', $node->config_data('--bindir') . '/psql', '-X -q -d postgres -h', $node->host, '-p', $node->port);
 $node->safe_psql('postgres', qq{
 	CREATE TYPE moving AS ENUM ('S4', 'S5', 'S6');
 	CREATE FUNCTION read(i int) RETURNS moving LANGUAGE plpgsql VOLATILE AS \$\$
