@@ -194,6 +194,13 @@ school_arguments(FunctionCallInfo fcinfo, EffectCall *call, School *s)
 		s->reason = "in_model is null";
 }
 
+/* A standard error; rounding may leave its square below zero.  NaN stays NaN. */
+static inline double
+error_of(double variance)
+{
+	return variance < 0 ? 0 : sqrt(variance);
+}
+
 /* Standard deviation of y - x'b within the school; v: (-b, 1).  NaN: not known. */
 static double
 residual_sd(const FrameMap *map, const Cohort *c, const double *v)
@@ -245,7 +252,7 @@ sipp_effect(PG_FUNCTION_ARGS)
 		const LmmEffect *e = &s.effect;
 		double		national = m->mu[m->p];
 		double		raw = s.attainment - s.predicted;
-		double		se = sqrt(Max(e->comparative[0], 0));
+		double		se = error_of(e->comparative[0]);
 
 		if (!isfinite(raw) || !isfinite(e->u[0]) || !isfinite(se))
 			reason = "figures are out of range";
@@ -258,8 +265,8 @@ sipp_effect(PG_FUNCTION_ARGS)
 			if (m->D[0] > 0)
 			{
 				put_float(values, nulls, E_STD_ERROR, se);
-				put_float(values, nulls, E_CONDITIONAL_SE, sqrt(Max(e->conditional[0], 0)));
-				put_float(values, nulls, E_DIAGNOSTIC_SE, sqrt(Max(e->diagnostic[0], 0)));
+				put_float(values, nulls, E_CONDITIONAL_SE, error_of(e->conditional[0]));
+				put_float(values, nulls, E_DIAGNOSTIC_SE, error_of(e->diagnostic[0]));
 			}
 			put_float(values, nulls, E_ADJUSTED_ATTAINMENT, national + e->u[0]);
 
@@ -371,8 +378,8 @@ sipp_slope_effects(PG_FUNCTION_ARGS)
 			if (reason == NULL)
 			{
 				put_float(values, nulls, 2, effect);
-				put_float(values, nulls, 3, sqrt(Max(conditional, 0)));
-				put_float(values, nulls, 4, sqrt(Max(comparative, 0)));
+				put_float(values, nulls, 3, error_of(conditional));
+				put_float(values, nulls, 4, error_of(comparative));
 			}
 			put_text(values, nulls, 5, reason != NULL ? reason : s.note);
 			put_row(rsinfo, 6, values, nulls);
