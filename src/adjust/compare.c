@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 
 #include "adjust/adjust.h"
+#include "cohort/algebra.h"
 #include "num/dist.h"
 
 PG_FUNCTION_INFO_V1(sipp_compare);
@@ -33,6 +34,24 @@ find_term(const SippFrame *f, const char *name)
 	return -1;
 }
 
+/*
+ * Do two terms have the same levels?  Those of an enum are listed otherwise where
+ * the two know its order to different extents.
+ */
+static bool
+same_levels(const SippTerm *s, const SippTerm *t)
+{
+	int		   *at;
+	int			missing;
+
+	if (s->nlevel != t->nlevel)
+		return false;
+	at = palloc(sizeof(int) * Max(t->nlevel, 1));
+	missing = order_locate(s, t, at);
+	pfree(at);
+	return missing == 0;
+}
+
 /* Is every fixed term of a, with the same levels, one of b's? */
 static bool
 terms_within(const SippFrame *a, const SippFrame *b)
@@ -43,11 +62,8 @@ terms_within(const SippFrame *a, const SippFrame *b)
 		int			j = find_term(b, s->name);
 
 		if (j < 0 || b->term[j].kind != s->kind ||
-			b->term[j].context != s->context || b->term[j].nlevel != s->nlevel)
+			b->term[j].context != s->context || !same_levels(s, &b->term[j]))
 			return false;
-		for (int l = 0; l < s->nlevel; l++)
-			if (strcmp(b->term[j].label[l], s->label[l]) != 0)
-				return false;
 	}
 	return true;
 }
@@ -154,6 +170,35 @@ same_evidence(const SippModel *a, const SippModel *b)
 		about_equal(a->outcome_ss, b->outcome_ss, a->outcome_ss);
 }
 
+/* What the fixed parts of two models differ by, for a message. */
+static char *
+fixed_difference(const SippModel *a, const SippModel *b)
+{
+	const SippFrame *f = a->frame;
+	const SippFrame *g = b->frame;
+
+	for (int i = 0; i < f->nterm; i++)
+	{
+		const SippTerm *s = &f->term[i];
+		int			j = find_term(g, s->name);
+
+		if (f->nterm != g->nterm || j < 0)
+			return psprintf("One has the terms %s; the other has %s.",
+							terms_to_string(f->nterm, f->term), terms_to_string(g->nterm, g->term));
+		if (s->kind != g->term[j].kind || s->context != g->term[j].context)
+			return psprintf("Term \"%s\" is %s%s in one and %s%s in the other.", s->name,
+							term_kind(s), s->context ? " (context)" : "",
+							term_kind(&g->term[j]), g->term[j].context ? " (context)" : "");
+		if (!same_levels(s, &g->term[j]))
+			return psprintf("Term \"%s\" has the levels %s in one and %s in the other.", s->name,
+							levels_to_string(s), levels_to_string(&g->term[j]));
+	}
+	return f->nterm != g->nterm ? psprintf("One has the terms %s; the other has %s.",
+										   terms_to_string(f->nterm, f->term),
+										   terms_to_string(g->nterm, g->term))
+		: pstrdup("Other columns are aliased with the terms before them in one than in the other.");
+}
+
 /* Errors of models that no likelihood-ratio test can compare. */
 static void
 check_comparable(const SippModel *a, const SippModel *b)
@@ -176,9 +221,7 @@ check_comparable(const SippModel *a, const SippModel *b)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("sipp.compare: REML fits with different fixed parts cannot be compared"),
-				 errdetail("One has the terms %s; the other has %s.",
-						   terms_to_string(a->frame->nterm, a->frame->term),
-						   terms_to_string(b->frame->nterm, b->frame->term)),
+				 errdetail("%s", fixed_difference(a, b)),
 				 errhint("Fit both with sipp.value_added_ml.")));
 }
 

@@ -214,6 +214,13 @@ school_arguments(FunctionCallInfo fcinfo, EffectCall *call, School *s)
 		s->reason = "in_model is null";
 }
 
+/* Take the root of a variance, which rounding may leave below zero; NaN stays NaN. */
+static inline double
+error_of(double variance)
+{
+	return variance < 0 ? 0 : sqrt(variance);
+}
+
 /* Standard deviation of y - x'b within the school; NaN where it is not known. */
 static double
 residual_sd(const School *s)
@@ -275,7 +282,7 @@ school_figures(const EffectCall *call, const School *s, SchoolFigures *f)
 	const LmmEffect *e = &s->effect;
 	double		national = m->mu[m->p];
 	double		raw = s->attainment - s->predicted;
-	double		se = sqrt(Max(e->comparative[0], 0));
+	double		se = error_of(e->comparative[0]);
 
 	if (!isfinite(raw) || !isfinite(e->u[0]) || !isfinite(se))
 	{
@@ -290,8 +297,8 @@ school_figures(const EffectCall *call, const School *s, SchoolFigures *f)
 	if (m->D[0] > 0)
 	{
 		f->value[E_STD_ERROR] = se;
-		f->value[E_CONDITIONAL_SE] = sqrt(Max(e->conditional[0], 0));
-		f->value[E_DIAGNOSTIC_SE] = sqrt(Max(e->diagnostic[0], 0));
+		f->value[E_CONDITIONAL_SE] = error_of(e->conditional[0]);
+		f->value[E_DIAGNOSTIC_SE] = error_of(e->diagnostic[0]);
 		/* without degrees of freedom the quantile is NaN, and so are the limits */
 		f->value[E_CI_LOW] = e->u[0] - call->quantile * se;
 		f->value[E_CI_HIGH] = e->u[0] + call->quantile * se;
@@ -409,8 +416,8 @@ sipp_slope_effects(PG_FUNCTION_ARGS)
 			if (reason == NULL)
 			{
 				put_float(values, nulls, S_EFFECT, effect);
-				put_float(values, nulls, S_CONDITIONAL_SE, sqrt(Max(conditional, 0)));
-				put_float(values, nulls, S_STD_ERROR, sqrt(Max(comparative, 0)));
+				put_float(values, nulls, S_CONDITIONAL_SE, error_of(conditional));
+				put_float(values, nulls, S_STD_ERROR, error_of(comparative));
 			}
 			put_text(values, nulls, S_REASON, reason != NULL ? reason : s.note);
 			put_row(rsinfo, S_COLUMNS, values, nulls);

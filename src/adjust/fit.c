@@ -162,6 +162,23 @@ resolve_slopes(const FitInput *in, SippModel *m)
 	}
 }
 
+/*
+ * Weights must be of a size that leaves room for their products: beyond it, sums
+ * would vanish beside the constants that they are compared with.
+ */
+static void
+check_weights(const FitInput *in, const SippModel *m)
+{
+	double		mean = m->weight / (double) m->pupils;
+
+	if (!(mean >= 1e-50 && mean <= 1e50))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("%s: weights are out of range", in->function),
+				 errdetail("Their mean is %g; it must be between 1e-50 and 1e50.", mean),
+				 errhint("Multiply all weights by one number, so that their mean is about 1: the pupil variance changes by that number, and nothing else.")));
+}
+
 /* Means, cross-products and slope rows of every cohort. */
 static void
 load_cohorts(const FitInput *in, const SippModel *m, FitData *d, CohortReader *reader)
@@ -320,38 +337,56 @@ aliased_remark(StringInfo s, const SippModel *m)
 }
 
 /*
- * A school-level covariance on its boundary.  What schools differ by may be
- * taken up by covariates that are constant within them: then these are named
- * (within: [p] columns that vary within a school).
+ * The terms with a coefficient that are constant within schools, into names;
+ * returns how many (within: [p] columns that vary within a school).
  */
-static void
-singular_remark(StringInfo s, const SippModel *m, const bool *within)
+static int
+between_terms(StringInfo names, const SippModel *m, const bool *within)
 {
 	const SippFrame *f = m->frame;
-	StringInfoData names;
 	int			last = -1;
 	int			count = 0;
 
-	remark(s);
-	if (m->q > 1)
-	{
-		appendStringInfoString(s, m->D[0] == 0
-							   ? "singular fit: at the national means of the slope terms the variance of effects is estimated as zero, and so are all effects"
-							   : "singular fit: the school-level covariance is on its boundary");
-		return;
-	}
-	initStringInfo(&names);
+	initStringInfo(names);
 	for (int k = 1; k < m->p; k++)
 		if (!m->aliased[k] && !within[k] && f->col_term[k] != last)
 		{
 			last = f->col_term[k];
-			list_item(&names, &count, f->term[last].name);
+			list_item(names, &count, f->term[last].name);
 		}
-	list_end(&names, count);
-	if (count == 0)
+	list_end(names, count);
+	return count;
+}
+
+/*
+ * A school-level covariance on its boundary, or one whose intercept cannot be told
+ * from covariates.  What schools differ by may be taken up by covariates that are
+ * constant within them: then these are named (within: as above).
+ */
+static void
+singular_remark(StringInfo s, const SippModel *m, const bool *within)
+{
+	StringInfoData names;
+	int			count = between_terms(&names, m, within);
+	bool		all = count > 0 && m->schools <= m->between;
+
+	if (all && m->q > 1)
+	{
+		remark(s);
+		appendStringInfo(s, "%s, constant within schools, take%s up all differences between them but those of slopes: school_variance and effects at the means are not known",
+						 names.data, count == 1 ? "s" : "");
+	}
+	if (!m->singular)
+		return;
+	remark(s);
+	if (m->q > 1)
+		appendStringInfoString(s, m->D[0] == 0
+							   ? "singular fit: at the national means of the slope terms the variance of effects is estimated as zero, and so are all effects"
+							   : "singular fit: the school-level covariance is on its boundary");
+	else if (count == 0)
 		appendStringInfo(s, "singular fit: %sschools differ by no more than chance, all effects are zero",
 						 m->rank > 1 ? "once the covariates are taken into account, " : "");
-	else if (m->schools <= m->between)
+	else if (all)
 		appendStringInfo(s, "singular fit: %s, constant within schools, take%s up all differences between them; effects are what %s, zero",
 						 names.data, count == 1 ? "s" : "", count == 1 ? "it leaves" : "they leave");
 	else
@@ -403,8 +438,7 @@ fit_notice(const SippModel *m, const LmmFit *fit, const char *loose, const bool 
 							   ? "one row a school: school and pupil variance are told apart by the weights alone"
 							   : "covariates take up all differences between pupils of one school: school and pupil variance are told apart by differences between schools alone");
 	}
-	if (m->singular)
-		singular_remark(&s, m, within);
+	singular_remark(&s, m, within);
 	if (m->q > 1)
 		slopes_remark(&s, m);
 	if (m->optima > 1)
@@ -457,6 +491,7 @@ allocate_columns(const FitInput *in, SippModel *m)
 				 errdetail("There are %d: a number is one, a factor one for each level but the reference.",
 						   m->p),
 				 errhint("Group rare levels of the factors, or leave a covariate out with sipp.subset.")));
+	check_weights(in, m);
 	model_allocate(m);
 }
 

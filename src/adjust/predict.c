@@ -77,7 +77,7 @@ find_level(const SippTerm *t, const char *label, int len)
 	int			lo = 0;
 	int			hi = t->nlevel;
 
-	/* text is sorted by its bytes; an enum has few levels, by rank */
+	/* text is sorted by its bytes; an enum's levels are few, in their declared order */
 	while (t->kind == SIPP_TEXT && lo < hi)
 	{
 		int			mid = (lo + hi) / 2;

@@ -107,8 +107,10 @@ find_unseen(const SippFrame *f, const Cohort *c, Removal *out, char **reason)
 				{
 					const SippTerm *other = &c->term[out->term];
 
-					*reason = psprintf("level %s of term \"%s\" is unknown to the model, and so is level \"%s\" of term \"%s\": only pupils with unknown levels of one term can be left out",
-									   level_list(other, out), other->name, s->label[l], s->name);
+					*reason = psprintf("level%s %s of term \"%s\" %s unknown to the model, and so is level \"%s\" of term \"%s\": only pupils with unknown levels of one term can be left out; fit a model with these levels, or one without \"%s\" or \"%s\"",
+									   out->nlevel == 1 ? "" : "s", level_list(other, out),
+									   other->name, out->nlevel == 1 ? "is" : "are",
+									   s->label[l], s->name, other->name, s->name);
 					return false;
 				}
 				if (out->term < 0)

@@ -51,6 +51,8 @@ extern const char *cohort_flaw(const Cohort *c);
 extern void cohort_invalid(const char *detail, Node *escontext);
 
 /* order.c */
+/* at[nlevel of b]: index of each of b's levels in a, -1 for what a lacks; returns how many */
+extern int	order_locate(const SippTerm *a, const SippTerm *b, int *at);
 extern bool order_before(const SippTerm *t, int i, int j);
 extern void order_open(SippTerm *t);
 extern void order_set(SippTerm *t, int i, int j);

@@ -4,9 +4,12 @@
  */
 #include "sipp.h"
 
+#include <math.h>
+
 #include "access/htup_details.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
+#include "utils/catcache.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -62,54 +65,132 @@ arg_kind(Oid type, const char *func, const char *name, bool is_number)
 	return ARG_BOOL;			/* keep compiler quiet */
 }
 
-/* The label of an enum value; the catalogue is read once for each. */
-static const WorkLabel *
-enum_label(Arg *arg, Oid oid)
+/* Where a label of this oid stands, or belongs. */
+static int
+enum_place(const Arg *arg, Oid oid)
 {
 	int			lo = 0;
 	int			hi = arg->nenum;
-	HeapTuple	tup;
-	Form_pg_enum en;
-	EnumLabel  *e;
-	char	   *str;
 
 	while (lo < hi)
 	{
 		int			mid = (lo + hi) / 2;
 
-		if (arg->enums[mid].oid == oid)
-			return &arg->enums[mid].label;
 		if (arg->enums[mid].oid < oid)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
+	return lo;
+}
 
-	if (arg->nenum == arg->maxenum)
+/* qsort comparators of labels: by their declared order, by oid. */
+static int
+compare_enum_ranks(const void *a, const void *b)
+{
+	double		x = ((const EnumLabel *) a)->label.rank;
+	double		y = ((const EnumLabel *) b)->label.rank;
+
+	return x < y ? -1 : x > y;
+}
+
+static int
+compare_enum_oids(const void *a, const void *b)
+{
+	Oid			x = ((const EnumLabel *) a)->oid;
+	Oid			y = ((const EnumLabel *) b)->oid;
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * Give labels just read, in their declared order, the names and ranks that they
+ * were known by, which states may hold; new ones come between their neighbours.
+ */
+static void
+keep_known(const Arg *arg, EnumLabel *e, int n)
+{
+	for (int i = 0; i < n; i++)
 	{
-		int			room = Max(16, 2 * arg->maxenum);
+		int			at = enum_place(arg, e[i].oid);
 
-		arg->enums = arg->enums ? repalloc(arg->enums, sizeof(EnumLabel) * room)
-			: MemoryContextAlloc(arg->context, sizeof(EnumLabel) * room);
-		arg->maxenum = room;
+		if (at < arg->nenum && arg->enums[at].oid == e[i].oid)
+			e[i].label = arg->enums[at].label;
+		else
+			e[i].label.rank = NAN;
 	}
-	tup = SearchSysCache1(ENUMOID, ObjectIdGetDatum(oid));
+	for (int i = 0; i < n; i++)
+		if (isnan(e[i].label.rank))
+		{
+			int			j = i + 1;
+			double		below;
+			double		above;
+
+			while (j < n && isnan(e[j].label.rank))
+				j++;
+			below = i > 0 ? e[i - 1].label.rank : j < n ? e[j].label.rank - 2 : 0;
+			above = j < n ? e[j].label.rank : below + 2;
+			e[i].label.rank = below + (above - below) / 2;
+		}
+}
+
+/*
+ * Read all labels of the enum that holds this value at once, because their places
+ * can only be compared within one reading: ALTER TYPE ... ADD VALUE may number
+ * them anew.
+ */
+static void
+read_enum(Arg *arg, Oid oid)
+{
+	HeapTuple	tup = SearchSysCache1(ENUMOID, ObjectIdGetDatum(oid));
+	CatCList   *list;
+	EnumLabel  *e;
+	int			n;
+
 	if (!HeapTupleIsValid(tup))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 				 errmsg("invalid internal value for enum: %u", oid)));
-	en = (Form_pg_enum) GETSTRUCT(tup);
-	str = MemoryContextStrdup(arg->context, NameStr(en->enumlabel));
-	memmove(&arg->enums[lo + 1], &arg->enums[lo], sizeof(EnumLabel) * (arg->nenum - lo));
-	arg->nenum++;
-	e = &arg->enums[lo];
-	e->oid = oid;
-	e->label.str = str;
-	e->label.len = (int) strlen(str);
-	e->label.hash = work_hash(e->label.str, e->label.len);
-	e->label.rank = en->enumsortorder;
+	list = SearchSysCacheList1(ENUMTYPOIDNAME,
+							   ObjectIdGetDatum(((Form_pg_enum) GETSTRUCT(tup))->enumtypid));
 	ReleaseSysCache(tup);
-	return &e->label;
+	n = list->n_members;
+	e = MemoryContextAllocHuge(arg->context, sizeof(EnumLabel) * n);
+	for (int i = 0; i < n; i++)
+	{
+		Form_pg_enum en = (Form_pg_enum) GETSTRUCT(&list->members[i]->tuple);
+
+		e[i].oid = en->oid;
+		e[i].label.str = MemoryContextStrdup(arg->context, NameStr(en->enumlabel));
+		e[i].label.len = (int) strlen(e[i].label.str);
+		e[i].label.hash = work_hash(e[i].label.str, e[i].label.len);
+		e[i].label.rank = en->enumsortorder;
+	}
+	ReleaseSysCacheList(list);
+	qsort(e, n, sizeof(EnumLabel), compare_enum_ranks);
+	if (arg->enums != NULL)
+	{
+		keep_known(arg, e, n);
+		pfree(arg->enums);
+	}
+	qsort(e, n, sizeof(EnumLabel), compare_enum_oids);
+	arg->enums = e;
+	arg->nenum = n;
+}
+
+/* The label of an enum value. */
+static const WorkLabel *
+enum_label(Arg *arg, Oid oid)
+{
+	int			at = enum_place(arg, oid);
+
+	if (unlikely(at == arg->nenum || arg->enums[at].oid != oid))
+	{
+		read_enum(arg, oid);
+		at = enum_place(arg, oid);
+		Assert(at < arg->nenum && arg->enums[at].oid == oid);
+	}
+	return &arg->enums[at].label;
 }
 
 /* The label of a factor's value: see args.h. */

@@ -28,7 +28,7 @@ typedef enum ArgKind
 
 #define ARG_IS_NUMBER(kind) ((kind) <= ARG_NUMERIC)
 
-/* A label of an enum, read from the catalogue once a query. */
+/* A label of an enum; all of a type are read at its first value. */
 typedef struct EnumLabel
 {
 	Oid			oid;
@@ -42,7 +42,6 @@ typedef struct Arg
 	char	   *name;
 	MemoryContext context;		/* where enum labels are kept */
 	int			nenum;
-	int			maxenum;
 	EnumLabel  *enums;			/* sorted by oid */
 } Arg;
 

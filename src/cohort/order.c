@@ -286,11 +286,11 @@ order_clash(const SippTerm *a, const SippTerm *b, const char *x, const char *y)
 }
 
 /*
- * Where b's levels stand in a's list: at[], -1 for what a lacks.  Dictionaries are
- * mostly listed alike, so that the next level is the next to look at.
+ * Where b's levels stand in a's list: see algebra.h.  Dictionaries are mostly
+ * listed alike, so that the next level is the next to look at.
  */
-static int
-locate_levels(const SippTerm *a, const SippTerm *b, int *at)
+int
+order_locate(const SippTerm *a, const SippTerm *b, int *at)
 {
 	int			missing = 0;
 	int			k = 0;
@@ -354,7 +354,7 @@ order_union(SippTerm *a, const SippTerm *b, bool copy)
 {
 	SippTerm	u = *a;
 	int		   *at = palloc(sizeof(int) * Max(b->nlevel, 1));
-	int			missing = locate_levels(a, b, at);
+	int			missing = order_locate(a, b, at);
 
 	if (missing == 0 && order_holds(a, b, at))
 	{

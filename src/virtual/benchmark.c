@@ -283,7 +283,7 @@ empty_reason(int causes)
 		case EMPTY_UNKNOWN:
 			return "every pool is empty: nobody in the cells has an outcome";
 		case EMPTY_NEAREST:
-			return "every pool is empty: no score, or nobody to take within the caliper";
+			return "every pool is empty: no score, nobody else to take, or nobody within the caliper";
 		case EMPTY_STORED:
 			return "every pool is empty: so are the stored cells";
 		default:
@@ -309,7 +309,7 @@ empty_hint(int causes)
 		case EMPTY_UNKNOWN:
 			return "Make the peers with the same outcome.";
 		case EMPTY_NEAREST:
-			return "Look at the scores, the caliper and the keys, which must not be in PARTITION BY.";
+			return "Look at the scores, the caliper, and the unit and other keys, which must not be in PARTITION BY.";
 		default:
 			return "See what sipp.own(peers) and sipp.total(peers) say of the cells.";
 	}
