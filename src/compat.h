@@ -52,6 +52,12 @@
 #define pg_noreturn _Noreturn
 #endif
 
+/* arrays whose size is checked for overflow; in later minor releases of 15 and in 16 */
+#ifndef palloc_array
+#define palloc_array(type, count) ((type *) palloc(mul_size(sizeof(type), count)))
+#define palloc0_array(type, count) ((type *) palloc0(mul_size(sizeof(type), count)))
+#endif
+
 /* the module's name and version show up in pg_get_loaded_modules() from 18 on */
 #if PG_VERSION_NUM >= 180000
 #define SIPP_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "sipp", .version = SIPP_VERSION)

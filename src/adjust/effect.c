@@ -43,6 +43,25 @@ enum
 	E_COLUMNS
 };
 
+/* The row of one school, before it is made a tuple. */
+typedef struct SchoolFigures
+{
+	double		value[E_COLUMNS];	/* E_ATTAINMENT to E_RESIDUAL_SD; NaN: not known */
+	const char *reason;			/* why some are not known, or what goes with them, or NULL */
+} SchoolFigures;
+
+/* columns of sipp.slope_effect */
+enum
+{
+	S_TERM,
+	S_LEVEL,
+	S_EFFECT,
+	S_CONDITIONAL_SE,
+	S_STD_ERROR,
+	S_REASON,
+	S_COLUMNS
+};
+
 /* The call's memory, made on its first use. */
 EffectCall *
 effect_call(FunctionCallInfo fcinfo)
@@ -174,8 +193,9 @@ school_prepare(FunctionCallInfo fcinfo, EffectCall *call, int arg, bool in_fit, 
 	s->attainment = call->mean[m->p];
 	for (int k = 0; k < m->p; k++)
 		s->predicted += m->b[k] * call->mean[k];
-	lmm_effect(m->p, m->q, m->zcol, m->b, m->V, m->sigma2, m->Lambda, c->weight,
-			   call->mean, m->q > 1 ? call->zs : NULL, in_fit, &s->effect);
+	lmm_effect(&(LmmFitted) {m->p, m->q, m->zcol, m->b, m->V, m->sigma2, m->Lambda},
+			   &(LmmUnitData) {c->weight, call->mean, m->q > 1 ? call->zs : NULL},
+			   in_fit, &s->effect);
 }
 
 /* Two reasons as one; either may be NULL. */
@@ -194,20 +214,100 @@ school_arguments(FunctionCallInfo fcinfo, EffectCall *call, School *s)
 		s->reason = "in_model is null";
 }
 
-/* A standard error; rounding may leave its square below zero.  NaN stays NaN. */
+/* Take the root of a variance, which rounding may leave below zero; NaN stays NaN. */
 static inline double
 error_of(double variance)
 {
 	return variance < 0 ? 0 : sqrt(variance);
 }
 
-/* Standard deviation of y - x'b within the school; v: (-b, 1).  NaN: not known. */
+/* Standard deviation of y - x'b within the school; NaN where it is not known. */
 static double
-residual_sd(const FrameMap *map, const Cohort *c, const double *v)
+residual_sd(const School *s)
 {
-	double		ss = frame_quadratic(map, c, v);
+	const SippModel *m = s->model;
+	double	   *v = palloc_array(double, m->p + 1);
+	double		ss;
 
-	return isnan(ss) ? NAN : sqrt(Max(ss, 0) / (c->rows - 1));
+	for (int k = 0; k < m->p; k++)
+		v[k] = -m->b[k];
+	v[m->p] = 1;
+	ss = frame_quadratic(s->map, s->cohort, v);
+	pfree(v);
+	return isnan(ss) ? NAN : sqrt(Max(ss, 0) / (s->cohort->rows - 1));
+}
+
+/* The share of the variance of effects that the school's pupils reveal. */
+static double
+reliability(const School *s)
+{
+	const SippModel *m = s->model;
+
+	if (m->D[0] == 0)
+		return 0;
+	if (m->q == 1)
+	{
+		double		ln = m->D[0] / m->sigma2 * s->cohort->weight;
+
+		return ln / (1 + ln);
+	}
+	return Max(0, 1 - s->effect.conditional[0] / m->D[0]);
+}
+
+/* Tell what a row with figures lacks, and why; NULL: nothing. */
+static const char *
+figures_note(const EffectCall *call, const School *s, const SchoolFigures *f)
+{
+	const char *note = s->note;
+
+	if (s->model->D[0] == 0)
+		note = both_reasons(note, model_singular(s->model));
+	else if (isnan(call->df))
+		note = both_reasons(note, "no more schools than columns that are constant within every school: no interval");
+	if (s->cohort->rows <= 1)
+		note = both_reasons(note, "a single row has no residual_sd");
+	else if (isnan(f->value[E_RESIDUAL_SD]))
+		note = both_reasons(note, "residual_sd is not known without them");
+	return note;
+}
+
+/*
+ * Compute the figures of a school that has a place in the model.  Standard errors
+ * of a singular fit stay unknown, because zero would read as certainty.
+ */
+static void
+school_figures(const EffectCall *call, const School *s, SchoolFigures *f)
+{
+	const SippModel *m = s->model;
+	const LmmEffect *e = &s->effect;
+	double		national = m->mu[m->p];
+	double		raw = s->attainment - s->predicted;
+	double		se = error_of(e->comparative[0]);
+
+	if (!isfinite(raw) || !isfinite(e->u[0]) || !isfinite(se))
+	{
+		f->reason = "figures are out of range";
+		return;
+	}
+	f->value[E_EXPECTED] = national + s->predicted;
+	f->value[E_RAW_EFFECT] = raw;
+	f->value[E_EFFECT] = e->u[0];
+	f->value[E_ADJUSTED_ATTAINMENT] = national + e->u[0];
+	f->value[E_RELIABILITY] = reliability(s);
+	if (m->D[0] > 0)
+	{
+		f->value[E_STD_ERROR] = se;
+		f->value[E_CONDITIONAL_SE] = error_of(e->conditional[0]);
+		f->value[E_DIAGNOSTIC_SE] = error_of(e->diagnostic[0]);
+		/* without degrees of freedom the quantile is NaN, and so are the limits */
+		f->value[E_CI_LOW] = e->u[0] - call->quantile * se;
+		f->value[E_CI_HIGH] = e->u[0] + call->quantile * se;
+		if (se > 0 && !isnan(call->df))
+			f->value[E_P_ABOVE] = dist_t_cdf(e->u[0] / se, call->df);
+	}
+	if (s->cohort->rows > 1)
+		f->value[E_RESIDUAL_SD] = residual_sd(s);
+	f->reason = figures_note(call, s, f);
 }
 
 /*
@@ -217,25 +317,25 @@ Datum
 sipp_effect(PG_FUNCTION_ARGS)
 {
 	EffectCall *call = effect_call(fcinfo);
-	Datum		values[E_COLUMNS];
+	Datum		values[E_COLUMNS] = {0};
 	bool		nulls[E_COLUMNS];
+	SchoolFigures f;
 	School		s;
 	MemoryContext old;
-	const char *reason;
 
 	if (call->desc == NULL)
 		call->desc = make_result_desc(fcinfo);
 	MemoryContextReset(call->scratch);
 	old = MemoryContextSwitchTo(call->scratch);
 	school_arguments(fcinfo, call, &s);
-	reason = s.reason;
-
 	memset(nulls, true, sizeof(nulls));
-	memset(values, 0, sizeof(values));
+	for (int i = 0; i < E_COLUMNS; i++)
+		f.value[i] = NAN;
+	f.reason = s.reason;
 	if (s.cohort != NULL)
 	{
 		const Cohort *c = s.cohort;
-		bool		none = reason != NULL && s.unplaced > 0;
+		bool		none = s.reason != NULL && s.unplaced > 0;
 
 		/* pupils, unplaced and dropped are all rows */
 		values[E_PUPILS] = Int64GetDatum(none ? 0 : c->rows);
@@ -243,76 +343,14 @@ sipp_effect(PG_FUNCTION_ARGS)
 		nulls[E_PUPILS] = nulls[E_DROPPED] = false;
 		values[E_UNPLACED] = Int64GetDatum(s.unplaced);
 		nulls[E_UNPLACED] = s.unplaced < 0;
-		put_float(values, nulls, E_ATTAINMENT, c->rows > 0 && !none ? c->mean[0] : NAN);
+		f.value[E_ATTAINMENT] = c->rows > 0 && !none ? c->mean[0] : NAN;
 	}
-	if (reason == NULL)
-	{
-		const SippModel *m = s.model;
-		const Cohort *c = s.cohort;
-		const LmmEffect *e = &s.effect;
-		double		national = m->mu[m->p];
-		double		raw = s.attainment - s.predicted;
-		double		se = error_of(e->comparative[0]);
-
-		if (!isfinite(raw) || !isfinite(e->u[0]) || !isfinite(se))
-			reason = "figures are out of range";
-		else
-		{
-			put_float(values, nulls, E_EXPECTED, national + s.predicted);
-			put_float(values, nulls, E_RAW_EFFECT, raw);
-			put_float(values, nulls, E_EFFECT, e->u[0]);
-			/* of a singular fit they would be zero, which reads as certainty */
-			if (m->D[0] > 0)
-			{
-				put_float(values, nulls, E_STD_ERROR, se);
-				put_float(values, nulls, E_CONDITIONAL_SE, error_of(e->conditional[0]));
-				put_float(values, nulls, E_DIAGNOSTIC_SE, error_of(e->diagnostic[0]));
-			}
-			put_float(values, nulls, E_ADJUSTED_ATTAINMENT, national + e->u[0]);
-
-			/* the share of the variance that the school's pupils reveal */
-			if (m->D[0] == 0)
-				put_float(values, nulls, E_RELIABILITY, 0);
-			else if (m->q == 1)
-			{
-				double		ln = m->D[0] / m->sigma2 * c->weight;
-
-				put_float(values, nulls, E_RELIABILITY, ln / (1 + ln));
-			}
-			else
-				put_float(values, nulls, E_RELIABILITY,
-						  Max(0, 1 - e->conditional[0] / m->D[0]));
-
-			reason = s.note;
-			if (m->D[0] == 0)
-				reason = both_reasons(reason, model_singular(m));
-			else if (isnan(call->df))
-				reason = both_reasons(reason, "no more schools than columns that are constant within every school: no interval");
-			else
-			{
-				put_float(values, nulls, E_CI_LOW, e->u[0] - call->quantile * se);
-				put_float(values, nulls, E_CI_HIGH, e->u[0] + call->quantile * se);
-				put_float(values, nulls, E_P_ABOVE,
-						  se > 0 ? dist_t_cdf(e->u[0] / se, call->df) : NAN);
-			}
-			if (c->rows > 1)
-			{
-				double	   *v = palloc(sizeof(double) * (m->p + 1));
-
-				for (int k = 0; k < m->p; k++)
-					v[k] = -m->b[k];
-				v[m->p] = 1;
-				put_float(values, nulls, E_RESIDUAL_SD,
-						  residual_sd(s.map, c, v));
-				if (nulls[E_RESIDUAL_SD])
-					reason = both_reasons(reason, "residual_sd is not known without them");
-			}
-			else
-				reason = both_reasons(reason, "a single row has no residual_sd");
-		}
-	}
+	if (s.reason == NULL)
+		school_figures(call, &s, &f);
+	for (int i = E_ATTAINMENT; i <= E_RESIDUAL_SD; i++)
+		put_float(values, nulls, i, f.value[i]);
 	MemoryContextSwitchTo(old);
-	put_text(values, nulls, E_REASON, reason);
+	put_text(values, nulls, E_REASON, f.reason);
 	PG_RETURN_DATUM(row_datum(call->desc, E_COLUMNS, values, nulls));
 }
 
@@ -354,8 +392,8 @@ sipp_slope_effects(PG_FUNCTION_ARGS)
 		model_slope_shift(m, shift);
 		for (int i = 0; i < q; i++)
 		{
-			Datum		values[6] = {0};
-			bool		nulls[6];
+			Datum		values[S_COLUMNS] = {0};
+			bool		nulls[S_COLUMNS];
 			double		effect = s.effect.u[i];
 			double		conditional = s.effect.conditional[i * q + i];
 			double		comparative = s.effect.comparative[i * q + i];
@@ -370,19 +408,19 @@ sipp_slope_effects(PG_FUNCTION_ARGS)
 				conditional = shifted_variance(q, s.effect.conditional, shift);
 				comparative = shifted_variance(q, s.effect.comparative, shift);
 			}
-			put_text(values, nulls, 0, model_column_term(m->frame, m->zcol[i]));
-			put_text(values, nulls, 1, model_column_level(m->frame, m->zcol[i]));
+			put_text(values, nulls, S_TERM, model_column_term(m->frame, m->zcol[i]));
+			put_text(values, nulls, S_LEVEL, model_column_level(m->frame, m->zcol[i]));
 			if (reason == NULL && !(isfinite(effect) && isfinite(conditional) &&
 									isfinite(comparative)))
 				reason = "figures are out of range";
 			if (reason == NULL)
 			{
-				put_float(values, nulls, 2, effect);
-				put_float(values, nulls, 3, error_of(conditional));
-				put_float(values, nulls, 4, error_of(comparative));
+				put_float(values, nulls, S_EFFECT, effect);
+				put_float(values, nulls, S_CONDITIONAL_SE, error_of(conditional));
+				put_float(values, nulls, S_STD_ERROR, error_of(comparative));
 			}
-			put_text(values, nulls, 5, reason != NULL ? reason : s.note);
-			put_row(rsinfo, 6, values, nulls);
+			put_text(values, nulls, S_REASON, reason != NULL ? reason : s.note);
+			put_row(rsinfo, S_COLUMNS, values, nulls);
 		}
 	}
 	MemoryContextSwitchTo(old);

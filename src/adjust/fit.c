@@ -18,6 +18,10 @@
 
 #define MAX_LISTED 10			/* names in one notice */
 
+/* How far ahead, and how much of it, a cohort is fetched into the cache. */
+#define AHEAD		8
+#define AHEAD_BYTES 384
+
 /* What is read from the cohorts, in the columns of the frame. */
 typedef struct FitData
 {
@@ -39,6 +43,20 @@ fit_interrupt(void)
 }
 
 /*
+ * Fetch a cohort that is soon to be read, because they lie in memory in another
+ * order than that of the fit.
+ */
+static inline void
+fetch_ahead(const FitInput *in, int64 i)
+{
+#ifdef __GNUC__
+	if (i + AHEAD < in->ncohort)
+		for (int at = 0; at < AHEAD_BYTES; at += 64)
+			__builtin_prefetch((const char *) in->cohort[i + AHEAD] + at);
+#endif
+}
+
+/*
  * The union of the cohorts' terms.  Counts rows, and takes the cohorts without
  * complete rows out of the input.
  */
@@ -53,7 +71,8 @@ build_frame(FitInput *in, SippModel *m, FitData *d, CohortReader *reader)
 		Cohort	   *c;
 
 		CHECK_FOR_INTERRUPTS();
-		c = cohort_read(reader, in->cohort[i]);
+		fetch_ahead(in, i);
+		c = cohort_read_counts(reader, in->cohort[i]);
 		m->dropped += c->dropped;
 		if (m->pupils + c->rows > SIPP_MAX_ROWS || m->dropped > SIPP_MAX_ROWS)
 			ereport(ERROR,
@@ -186,6 +205,7 @@ load_cohorts(const FitInput *in, const SippModel *m, FitData *d, CohortReader *r
 		const FrameMap *map;
 
 		CHECK_FOR_INTERRUPTS();
+		fetch_ahead(in, j);
 		c = cohort_read(reader, in->cohort[j]);
 		map = cohort_reader_map(reader, m->frame);
 		if (frame_map_reason(map) != NULL)
@@ -459,30 +479,10 @@ fit_notice(const SippModel *m, const LmmFit *fit, const char *loose, const bool 
 	return s.data;
 }
 
-/*
- * Fit the cohorts.  Everything is allocated in the current context, big arrays
- * without the 1 GB limit; the caller deletes it.  Errors: cohorts that do not go
- * together, wrong slopes, data that cannot be fitted.
- */
-SippModel *
-fit_model(FitInput *in)
+/* Report more columns than a model can have, and allocate those that there are. */
+static void
+allocate_columns(const FitInput *in, SippModel *m)
 {
-	SippModel  *m = palloc0(sizeof(SippModel));
-	FitData		d;
-	LmmProblem	prob;
-	LmmFit		fit;
-	void	   *workspace;
-	size_t		size;
-	double	   *contrast;
-	const char *loose = NULL;
-	bool	   *within;
-	CohortReader reader;
-
-	memset(&d, 0, sizeof(d));
-	memset(&fit, 0, sizeof(fit));
-	cohort_reader_init(&reader, CurrentMemoryContext);
-	m->reml = in->reml;
-	build_frame(in, m, &d, &reader);
 	m->p = m->frame->p;
 	if (m->p > SIPP_MAX_COLUMNS)
 		ereport(ERROR,
@@ -493,66 +493,106 @@ fit_model(FitInput *in)
 				 errhint("Group rare levels of the factors, or leave a covariate out with sipp.subset.")));
 	check_weights(in, m);
 	model_allocate(m);
-	resolve_slopes(in, m);
-	load_cohorts(in, m, &d, &reader);
-	centre(m, &d);
-	m->outcome_ss = d.total[m->p];
+}
+
+/*
+ * Report a column whose spread is far from 1, because products of products would
+ * leave the range of float8.
+ */
+static void
+check_spread(const FitInput *in, const SippModel *m, const FitData *d)
+{
 	for (int k = 1; k <= m->p; k++)
 	{
-		double		spread = d.total[k] / m->weight;
+		double		spread = d->total[k] / m->weight;
 
-		/* far from 1, products of products leave the range of float8 */
 		if (spread > 0 && !(spread > 1e-100 && spread < 1e100))
 			fit_error(in, m, NULL, NULL, LMM_NOT_FINITE);
 	}
+}
+
+/* Describe the centred data to src/num; the problem points into m and d. */
+static LmmProblem
+describe_problem(const SippModel *m, const FitData *d)
+{
+	LmmProblem	prob;
 
 	memset(&prob, 0, sizeof(prob));
-	prob.J = d.J;
+	prob.J = d->J;
 	prob.p = m->p;
 	prob.q = m->q;
 	prob.rows = (double) m->pupils;
-	prob.sum_log_w = d.sum_log_w;
-	prob.n = d.n;
-	prob.mean = d.mean;
-	prob.within = d.within;
+	prob.sum_log_w = d->sum_log_w;
+	prob.n = d->n;
+	prob.mean = d->mean;
+	prob.within = d->within;
 	prob.zcol = m->zcol;
-	prob.zs = d.zs;
-	prob.reml = in->reml;
+	prob.zs = d->zs;
+	prob.reml = m->reml;
 	prob.interrupt = fit_interrupt;
-	size = lmm_workspace(prob.J, prob.p, prob.q);
-	workspace = MemoryContextAllocHuge(CurrentMemoryContext, size);
-	fit_error(in, m, &prob, &fit, lmm_fit(&prob, &fit, workspace));
+	return prob;
+}
 
-	m->singular = fit.singular;
-	m->sigma2 = fit.sigma2;
-	memcpy(m->Lambda, fit.Lambda, sizeof(m->Lambda));
-	m->deviance = fit.deviance;
-	m->null_deviance = fit.null_deviance;
-	m->var_lo = fit.var_lo;
-	m->var_hi = fit.var_hi;
-	m->icc_lo = fit.icc_lo;
-	m->icc_hi = fit.icc_hi;
-	m->iterations = fit.iterations;
-	m->optima = fit.optima;
-	memcpy(m->aliased, fit.aliased, sizeof(bool) * m->p);
-	within = palloc(sizeof(bool) * m->p);
+/* Copy what a fit found into the model; aliased coefficients stay zero. */
+static void
+store_fit(SippModel *m, const LmmFit *fit)
+{
+	m->singular = fit->singular;
+	m->sigma2 = fit->sigma2;
+	memcpy(m->Lambda, fit->Lambda, sizeof(m->Lambda));
+	m->deviance = fit->deviance;
+	m->null_deviance = fit->null_deviance;
+	m->var_lo = fit->var_lo;
+	m->var_hi = fit->var_hi;
+	m->icc_lo = fit->icc_lo;
+	m->icc_hi = fit->icc_hi;
+	m->iterations = fit->iterations;
+	m->optima = fit->optima;
+	memcpy(m->aliased, fit->aliased, sizeof(bool) * m->p);
 	for (int k = 0; k < m->p; k++)
 	{
-		within[k] = k > 0 && d.within[(size_t) k * (m->p + 1) + k] > 1e-12 * d.total[k];
 		if (m->aliased[k])
 			continue;
-		m->b[k] = fit.b[k];
+		m->b[k] = fit->b[k];
 		for (int j = 0; j <= k; j++)
 			if (!m->aliased[j])
 				m->V[(size_t) k * m->p + j] = m->V[(size_t) j * m->p + k] =
-					fit.V[(size_t) k * m->p + j];
-		if (!within[k])
-			m->between++;
-		else if (m->frame->term[m->frame->col_term[k]].context && loose == NULL)
-			loose = model_column_term(m->frame, k);
+					fit->V[(size_t) k * m->p + j];
 	}
 	model_derive(m);
+}
 
+/*
+ * Tell columns that vary within a school from those that only schools differ in,
+ * and count the latter in m->between.  Returns [p], true where it varies within.
+ */
+static bool *
+split_columns(SippModel *m, const FitData *d)
+{
+	bool	   *within = palloc_array(bool, m->p);
+
+	for (int k = 0; k < m->p; k++)
+	{
+		within[k] = k > 0 && d->within[(size_t) k * (m->p + 1) + k] > 1e-12 * d->total[k];
+		m->between += !m->aliased[k] && !within[k];
+	}
+	return within;
+}
+
+/* Find a context term that varies within schools, or NULL. */
+static const char *
+find_loose_context(const SippModel *m, const bool *within)
+{
+	for (int k = 1; k < m->p; k++)
+		if (!m->aliased[k] && within[k] && m->frame->term[m->frame->col_term[k]].context)
+			return model_column_term(m->frame, k);
+	return NULL;
+}
+
+/* Report a random slope on an aliased column. */
+static void
+check_slopes(const FitInput *in, const SippModel *m)
+{
 	for (int i = 1; i < m->q; i++)
 		if (m->aliased[m->zcol[i]])
 			ereport(ERROR,
@@ -561,9 +601,17 @@ fit_model(FitInput *in)
 							model_column_term(m->frame, m->zcol[i])),
 					 errdetail("Its column %s is constant or a combination of the terms before it.",
 							   model_column_label(m->frame, m->zcol[i]))));
+}
 
-	/* the reported intercept is at x = 0, the other coefficients are as fitted */
-	contrast = palloc0(sizeof(double) * m->p);
+/*
+ * Add the degrees of freedom of the coefficients as reported: the intercept at
+ * x = 0, the others as fitted.  NaN where there are none.
+ */
+static void
+add_df(SippModel *m, const LmmProblem *prob, const LmmFit *fit, void *workspace)
+{
+	double	   *contrast = palloc_array(double, m->p);
+
 	for (int k = 0; k < m->p; k++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -577,16 +625,62 @@ fit_model(FitInput *in)
 		if (k == 0)
 			for (int i = 1; i < m->p; i++)
 				contrast[i] = m->aliased[i] ? 0 : -m->mu[i];
-		m->df[k] = lmm_contrast_df(&prob, &fit, workspace, contrast);
+		m->df[k] = lmm_contrast_df(prob, fit, workspace, contrast);
 		if (!(m->df[k] > 0))
 			m->df[k] = NAN;
 	}
+}
 
-	m->notice = fit_notice(m, &fit, loose, within, d.fractional);
+/*
+ * Declare the levels in use as the references, because another level may sort
+ * first where the model is read.
+ */
+static void
+name_references(SippFrame *f)
+{
+	for (int t = 0; t < f->nterm; t++)
+		if (f->refidx[t] >= 0)
+			f->term[t].reference = f->term[t].label[f->refidx[t]];
+}
 
-	/* from here on the reference is the level in use, whatever sorts first elsewhere */
-	for (int t = 0; t < m->frame->nterm; t++)
-		if (m->frame->refidx[t] >= 0)
-			m->frame->term[t].reference = m->frame->term[t].label[m->frame->refidx[t]];
+/*
+ * Fit the cohorts.  Everything is allocated in the current context, big arrays
+ * without the 1 GB limit; the caller deletes it.  Errors: cohorts that do not go
+ * together, wrong slopes, data that cannot be fitted.
+ */
+SippModel *
+fit_model(FitInput *in)
+{
+	SippModel  *m = palloc0(sizeof(SippModel));
+	FitData		d;
+	LmmProblem	prob;
+	LmmFit		fit;
+	void	   *workspace;
+	bool	   *within;
+	CohortReader reader;
+
+	memset(&d, 0, sizeof(d));
+	memset(&fit, 0, sizeof(fit));
+	cohort_reader_init(&reader, CurrentMemoryContext);
+	m->reml = in->reml;
+	build_frame(in, m, &d, &reader);
+	allocate_columns(in, m);
+	resolve_slopes(in, m);
+	load_cohorts(in, m, &d, &reader);
+	centre(m, &d);
+	m->outcome_ss = d.total[m->p];
+	check_spread(in, m, &d);
+
+	prob = describe_problem(m, &d);
+	workspace = MemoryContextAllocHuge(CurrentMemoryContext,
+									   lmm_workspace(prob.J, prob.p, prob.q));
+	fit_error(in, m, &prob, &fit, lmm_fit(&prob, &fit, workspace));
+
+	store_fit(m, &fit);
+	within = split_columns(m, &d);
+	check_slopes(in, m);
+	add_df(m, &prob, &fit, workspace);
+	m->notice = fit_notice(m, &fit, find_loose_context(m, within), within, d.fractional);
+	name_references(m->frame);
 	return m;
 }

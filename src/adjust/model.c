@@ -15,7 +15,7 @@
 #include "adjust/modelwalk.h"
 #include "cohort/algebra.h"
 
-/* The error of a value that in or recv was given, out of a function that returns whether it is sound. */
+/* Report a value that in or recv was given, out of a function that returns whether it is sound. */
 #define model_bad(...) \
 	do { \
 		SIPP_BAD_INPUT(escontext, \
@@ -334,34 +334,33 @@ model_sort(SippModel *m)
 	}
 }
 
-/*
- * The one check of in and recv.  After it no function that reads a model can
- * run into anything worse than an infinite result.  False: the error went to
- * escontext.
- */
-bool
-model_settle(SippModel *m, Node *escontext)
+/* Check that the random terms are distinct columns, the intercept first. */
+static bool
+check_random_terms(const SippModel *m, Node *escontext)
 {
-	int			p = m->p;
-	int			q = m->q;
-
-	if (!terms_check(m->frame->nterm, m->frame->term, escontext))
-		return false;
-	for (int i = 0; i < q; i++)
+	for (int i = 0; i < m->q; i++)
 	{
-		if (i == 0 ? m->zcol[i] != 0 : (m->zcol[i] < 1 || m->zcol[i] >= p))
+		if (i == 0 ? m->zcol[i] != 0 : (m->zcol[i] < 1 || m->zcol[i] >= m->p))
 			model_bad("A random term is not a column.");
 		for (int j = 0; j < i; j++)
 			if (m->zcol[i] == m->zcol[j])
 				model_bad("A random term is there twice.");
 	}
-	m->mu[0] = 0;
+	return true;
+}
+
+/* Check means, coefficients, their covariance and degrees of freedom. */
+static bool
+check_coefficients(const SippModel *m, Node *escontext)
+{
+	int			p = m->p;
+
 	for (int k = 1; k <= p; k++)
 		if (!isfinite(m->mu[k]))
 			model_bad("A mean is not finite.");
 	for (int k = 0; k < p; k++)
 	{
-		double	   *row = m->V + (size_t) k * p;
+		const double *row = m->V + (size_t) k * p;
 
 		if (!isfinite(m->b[k]))
 			model_bad("A coefficient is not finite.");
@@ -383,9 +382,17 @@ model_settle(SippModel *m, Node *escontext)
 	}
 	if (m->aliased[0])
 		model_bad("The intercept is aliased.");
-	for (int i = 1; i < q; i++)
+	for (int i = 1; i < m->q; i++)
 		if (m->aliased[m->zcol[i]])
 			model_bad("A random term is aliased.");
+	return true;
+}
+
+/* Check both variances, and derive what follows from them. */
+static bool
+check_variances(SippModel *m, Node *escontext)
+{
+	int			q = m->q;
 
 	if (!(m->sigma2 > 0) || !isfinite(m->sigma2))
 		model_bad("The pupil variance is not positive.");
@@ -400,6 +407,14 @@ model_settle(SippModel *m, Node *escontext)
 			model_bad("The school-level covariance is not finite.");
 	if (!isfinite(m->deviance) || !isfinite(m->null_deviance))
 		model_bad("A deviance is not finite.");
+	return true;
+}
+
+/* Check numbers of schools and pupils, limits of intervals and the notice. */
+static bool
+check_summary(const SippModel *m, Node *escontext)
+{
+	double		limit[] = {m->var_lo, m->var_hi, m->icc_lo, m->icc_hi};
 
 	if (m->schools < 2 || m->pupils < m->schools || m->pupils <= m->rank)
 		model_bad("The numbers of schools and pupils are not valid.");
@@ -410,16 +425,29 @@ model_settle(SippModel *m, Node *escontext)
 		model_bad("The outcome's sum of squares is not valid.");
 	if (m->between < 1 || m->between > m->rank)
 		model_bad("The number of columns constant within schools is not valid.");
-
-	{
-		double		limit[] = {m->var_lo, m->var_hi, m->icc_lo, m->icc_hi};
-
-		for (int i = 0; i < (int) lengthof(limit); i++)
-			if (!isnan(limit[i]) && !(limit[i] >= 0))
-				model_bad("A limit of an interval is negative.");
-	}
+	for (int i = 0; i < (int) lengthof(limit); i++)
+		if (!isnan(limit[i]) && !(limit[i] >= 0))
+			model_bad("A limit of an interval is negative.");
 	if (m->notice != NULL && pg_mbstrlen(m->notice) > MODEL_MAX_NOTICE)
 		model_bad("The notice is longer than %d characters.", MODEL_MAX_NOTICE);
+	return true;
+}
+
+/*
+ * Check what in and recv were given, and bring it into the order of this database.
+ * After it no function that reads a model can run into anything worse than an
+ * infinite result.  False: the error went to escontext.
+ */
+bool
+model_settle(SippModel *m, Node *escontext)
+{
+	m->mu[0] = 0;
+	if (!terms_check(m->frame->nterm, m->frame->term, escontext) ||
+		!check_random_terms(m, escontext) ||
+		!check_coefficients(m, escontext) ||
+		!check_variances(m, escontext) ||
+		!check_summary(m, escontext))
+		return false;
 	model_sort(m);
 	return true;
 }

@@ -72,10 +72,11 @@ fit_to_desc(TupleDesc desc, int n, const Datum *values, const bool *nulls,
 Datum
 row_datum(TupleDesc desc, int n, const Datum *values, const bool *nulls)
 {
-	Datum	   *v;
-	bool	   *isnull;
+	Datum	   *v = unconstify(Datum *, values);
+	bool	   *isnull = unconstify(bool *, nulls);
 
-	fit_to_desc(desc, n, values, nulls, &v, &isnull);
+	if (desc->natts != n)
+		fit_to_desc(desc, n, values, nulls, &v, &isnull);
 	return HeapTupleGetDatum(heap_form_tuple(desc, v, isnull));
 }
 

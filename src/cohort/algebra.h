@@ -46,8 +46,8 @@ extern void add_levels(Cohort *dst, const Cohort *src, const Mapping *m, double 
 extern bool terms_check(int nterm, const SippTerm *terms, Node *escontext);
 extern void derive_first_levels(Cohort *c);
 extern void cohort_settle(Cohort *c);
-extern char *cohort_settle_rest(Cohort *c, const Cohort *a);
-extern char *cohort_flaw(const Cohort *c);
+extern const char *cohort_settle_rest(Cohort *c, const Cohort *a);
+extern const char *cohort_flaw(const Cohort *c);
 extern void cohort_invalid(const char *detail, Node *escontext);
 
 /* order.c */

@@ -1,11 +1,11 @@
 /*
  * check.c
- *		What no pupils can have produced: the one check of values from outside,
- *		and the repair of what rounding makes of sums that nearly cancel.
+ *		Validate cohorts that come from outside (input, recv), and repair rounding
+ *		in computed ones.
  *
- * The two belong together.  Whatever is stored must pass the check when it is
- * read again, or a dump could not be restored; so everything that is packed has
- * been settled first.
+ * The two belong together, because whatever is stored must pass the check when
+ * it is read again, or a dump could not be restored: everything that is packed
+ * has been settled first, with the tolerances of the check.
  */
 #include "sipp.h"
 
@@ -24,7 +24,7 @@
 #define CROSS_SLACK		1e-9
 #define LEVEL_SLACK		1e-7
 
-/* The error of a value that no pupils can have produced. */
+/* Report a value that no pupils can have produced. */
 void
 cohort_invalid(const char *detail, Node *escontext)
 {
@@ -34,7 +34,7 @@ cohort_invalid(const char *detail, Node *escontext)
 					errdetail("%s", detail)));
 }
 
-/* A name or level: not too long, and for names not empty. */
+/* Report a name or level that is too long, or a name that is empty. */
 static void
 check_name(const char *what, const char *s, bool empty_ok, Node *escontext)
 {
@@ -54,8 +54,8 @@ check_name(const char *what, const char *s, bool empty_ok, Node *escontext)
 }
 
 /*
- * Names and dictionaries: present, short enough, distinct.  False: they are not,
- * and the error went to escontext.
+ * Check that names and dictionaries are present, short enough and distinct.  False:
+ * they are not, and the error went to escontext.
  */
 bool
 terms_check(int nterm, const SippTerm *terms, Node *escontext)
@@ -230,7 +230,7 @@ cohort_settle(Cohort *c)
  * layout still: what is below the rounding of what it was taken from is zero.
  * Returns what is further out than rounding goes, or NULL.
  */
-char *
+const char *
 cohort_settle_rest(Cohort *c, const Cohort *a)
 {
 	const double tiny = 64 * DBL_EPSILON;
@@ -263,16 +263,10 @@ cohort_settle_rest(Cohort *c, const Cohort *a)
 	return NULL;
 }
 
-/*
- * What in a cohort no pupils can have produced, or NULL.  Later arithmetic leans
- * on this: counts add up, sums are finite, no covariance is more than its
- * variances allow.
- */
-char *
-cohort_flaw(const Cohort *c)
+/* Check counts and the sum of weights. */
+static const char *
+find_count_flaw(const Cohort *c)
 {
-	double		slack = c->weighted ? WEIGHT_SLACK * c->weight : 0;
-
 	if (c->rows < 0 || c->dropped < 0 || c->rows > SIPP_MAX_ROWS || c->dropped > SIPP_MAX_ROWS)
 		return "A count is out of range.";
 	if (c->shapeless && (c->nterm > 0 || c->rows > 0))
@@ -289,7 +283,13 @@ cohort_flaw(const Cohort *c)
 	if (!(c->weight > 0) || !isfinite(c->weight) || !isfinite(c->sum_log_w) ||
 		(!c->weighted && (c->weight != (double) c->rows || c->sum_log_w != 0)))
 		return "The sum of weights does not fit the rows.";
+	return NULL;
+}
 
+/* Check means, variances and covariances. */
+static const char *
+find_moment_flaw(const Cohort *c)
+{
 	for (int i = 0; i < c->nnum; i++)
 	{
 		double		v = c->cross[SIPP_TRI(i, i)];
@@ -303,73 +303,98 @@ cohort_flaw(const Cohort *c)
 				  sqrt(v) * sqrt(c->cross[SIPP_TRI(j, j)]) * (1 + CROSS_SLACK)))
 				return "A covariance is more than its variances allow.";
 	}
-	for (int t = 0; t < c->nterm; t++)
+	return NULL;
+}
+
+/* Check counts, weights and sums of a factor's levels; slack of a sum of weights. */
+static const char *
+find_level_flaw(const Cohort *c, const SippTerm *t, double slack)
+{
+	int64		rows = 0;
+	double		weight = 0;
+
+	for (int l = t->first; l < t->first + t->nlevel; l++)
 	{
-		const SippTerm *term = &c->term[t];
-		int64		rows = 0;
-		double		weight = 0;
+		double		w = c->level_weight[l];
 
-		if (term->factor < 0)
-			continue;
-		for (int l = term->first; l < term->first + term->nlevel; l++)
-		{
-			double		w = c->level_weight[l];
+		if (c->level_rows[l] <= 0 || c->level_rows[l] > c->rows - rows ||
+			!(w > 0) || !isfinite(w) ||
+			(!c->weighted && w != (double) c->level_rows[l]))
+			return psprintf("The count of level \"%s\" of term \"%s\" is out of range.",
+							t->label[l - t->first], t->name);
+		rows += c->level_rows[l];
+		weight += w;
+	}
+	if (rows != c->rows || !(fabs(weight - c->weight) <= slack))
+		return psprintf("The levels of term \"%s\" do not add up to all rows.", t->name);
+	for (int i = 0; i < c->nnum; i++)
+	{
+		int			l = find_excess(c, t, i, weight, LEVEL_SLACK);
 
-			if (c->level_rows[l] <= 0 || c->level_rows[l] > c->rows - rows ||
-				!(w > 0) || !isfinite(w) ||
-				(!c->weighted && w != (double) c->level_rows[l]))
-				return psprintf("The count of level \"%s\" of term \"%s\" is out of range.",
-								term->label[l - term->first], term->name);
-			rows += c->level_rows[l];
-			weight += w;
-		}
-		if (rows != c->rows || !(fabs(weight - c->weight) <= slack))
-			return psprintf("The levels of term \"%s\" do not add up to all rows.", term->name);
-		for (int i = 0; i < c->nnum; i++)
-		{
-			int			l = find_excess(c, term, i, weight, LEVEL_SLACK);
-
-			if (l >= 0)
-				return psprintf("A sum of level \"%s\" of term \"%s\" is more than the variances allow.",
-								term->label[l], term->name);
-		}
-		for (int u = 0; u < t; u++)
-		{
-			const double *cell;
-			const double *wu = c->level_weight + c->term[u].first;
-			int			nu = c->term[u].nlevel;
-			double	   *margin;
-
-			if (c->term[u].factor < 0)
-				continue;
-			cell = c->cell[SIPP_PAIR(term->factor, c->term[u].factor)];
-			margin = palloc0(sizeof(double) * nu);
-			for (int a = 0; a < term->nlevel; a++)
-			{
-				double		sum = 0;
-
-				for (int b = 0; b < nu; b++)
-				{
-					double		v = cell[(size_t) a * nu + b];
-
-					if (!(v >= 0) || !isfinite(v) || (!c->weighted && v != floor(v)))
-						return "A cell count is out of range.";
-					sum += v;
-					margin[b] += v;
-				}
-				if (!(fabs(sum - c->level_weight[term->first + a]) <= slack))
-					return "The cells of two factors do not add up.";
-			}
-			for (int b = 0; b < nu; b++)
-				if (!(fabs(margin[b] - wu[b]) <= slack))
-					return "The cells of two factors do not add up.";
-			pfree(margin);
-		}
+		if (l >= 0)
+			return psprintf("A sum of level \"%s\" of term \"%s\" is more than the variances allow.",
+							t->label[l], t->name);
 	}
 	return NULL;
 }
 
-/* The check of in and recv; brings dictionaries into canonical order. */
+/* Check that the cells of factors t and u, u before t, add up to both factors' levels. */
+static const char *
+find_cell_flaw(const Cohort *c, const SippTerm *t, const SippTerm *u, double slack)
+{
+	const double *cell = c->cell[SIPP_PAIR(t->factor, u->factor)];
+	double	   *margin = palloc0_array(double, u->nlevel);
+
+	for (int a = 0; a < t->nlevel; a++)
+	{
+		double		sum = 0;
+
+		for (int b = 0; b < u->nlevel; b++)
+		{
+			double		v = cell[(size_t) a * u->nlevel + b];
+
+			if (!(v >= 0) || !isfinite(v) || (!c->weighted && v != floor(v)))
+				return "A cell count is out of range.";
+			sum += v;
+			margin[b] += v;
+		}
+		if (!(fabs(sum - c->level_weight[t->first + a]) <= slack))
+			return "The cells of two factors do not add up.";
+	}
+	for (int b = 0; b < u->nlevel; b++)
+		if (!(fabs(margin[b] - c->level_weight[u->first + b]) <= slack))
+			return "The cells of two factors do not add up.";
+	pfree(margin);
+	return NULL;
+}
+
+/*
+ * Tell what in a cohort no pupils can have produced; NULL: nothing.  Later
+ * arithmetic leans on this: counts add up, sums are finite, no covariance is more
+ * than its variances allow.
+ */
+const char *
+cohort_flaw(const Cohort *c)
+{
+	double		slack = c->weighted ? WEIGHT_SLACK * c->weight : 0;
+	const char *flaw = find_count_flaw(c);
+
+	if (flaw != NULL || c->rows == 0)
+		return flaw;
+	flaw = find_moment_flaw(c);
+	for (int t = 0; t < c->nterm && flaw == NULL; t++)
+	{
+		if (c->term[t].factor < 0)
+			continue;
+		flaw = find_level_flaw(c, &c->term[t], slack);
+		for (int u = 0; u < t && flaw == NULL; u++)
+			if (c->term[u].factor >= 0)
+				flaw = find_cell_flaw(c, &c->term[t], &c->term[u], slack);
+	}
+	return flaw;
+}
+
+/* Check what in and recv were given, and bring its dictionaries into canonical order. */
 bool
 cohort_check(Cohort *c, Node *escontext)
 {

@@ -182,6 +182,7 @@ typedef struct CohortReader
 
 extern void cohort_reader_init(CohortReader *r, MemoryContext parent);
 extern Cohort *cohort_read(CohortReader *r, struct varlena *datum);
+extern Cohort *cohort_read_counts(CohortReader *r, struct varlena *datum);
 extern const FrameMap *cohort_reader_map(CohortReader *r, const SippFrame *f);
 
 #endif							/* SIPP_COHORT_H */

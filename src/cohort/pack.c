@@ -68,9 +68,9 @@ walk_shape(Codec *x, Cohort *c)
 	return c;
 }
 
-/* The rest of the layout: every statistic.  When reading, overwrites all of them. */
+/* The second part of the layout: counts and sums over all rows. */
 static void
-walk_statistics(Codec *x, Cohort *c)
+walk_counts(Codec *x, Cohort *c)
 {
 	codec_count(x, &c->rows);
 	codec_count(x, &c->dropped);
@@ -79,14 +79,21 @@ walk_statistics(Codec *x, Cohort *c)
 		c->weight = (double) c->rows;
 		c->sum_log_w = 0;
 	}
-	if (c->rows == 0)
-		return;
-
-	if (c->weighted)
+	if (c->rows > 0 && c->weighted)
 	{
 		codec_f64(x, &c->weight);
 		codec_f64(x, &c->sum_log_w);
 	}
+}
+
+/* All of the layout but the shape.  When reading, overwrites every statistic. */
+static void
+walk_statistics(Codec *x, Cohort *c)
+{
+	walk_counts(x, c);
+	if (c->rows == 0)
+		return;
+
 	codec_f64s(x, c->mean, c->nnum);
 	codec_f64s(x, c->cross, SIPP_NTRI(c->nnum));
 	for (int t = 0; t < c->nterm; t++)
@@ -170,6 +177,40 @@ cohort_reader_init(CohortReader *r, MemoryContext parent)
 }
 
 /*
+ * Start to read a cohort of the same shape as the one before, which is the cohort to
+ * read into; NULL: it has another shape.
+ */
+static Cohort *
+resume_shape(CohortReader *r, struct varlena *datum, Codec *x)
+{
+	const char *data = VARDATA_ANY(datum);
+	size_t		len = VARSIZE_ANY_EXHDR(datum);
+
+	if (r->cohort == NULL || r->shape_len == 0 || len < r->shape_len ||
+		memcmp(data, r->shape, r->shape_len) != 0)
+		return NULL;
+	codec_read_begin(x, CODEC_RESUME, "sipp.cohort", data, len);
+	x->pos = r->shape_len;
+	return r->cohort;
+}
+
+/*
+ * Read the counts and sums over all rows of a cohort; of one with the shape of the
+ * cohort before, that is all: other statistics are those of any earlier cohort.
+ */
+Cohort *
+cohort_read_counts(CohortReader *r, struct varlena *datum)
+{
+	Codec		x;
+	Cohort	   *c = resume_shape(r, datum, &x);
+
+	if (c == NULL)
+		return cohort_read(r, datum);
+	walk_counts(&x, c);
+	return c;
+}
+
+/*
  * Unpack one of many cohorts, which is valid until the next.  Schools mostly
  * have the same terms and levels: where the bytes of the shape are those of the
  * cohort before, only the statistics are read, into the same arrays.
@@ -181,15 +222,11 @@ cohort_read(CohortReader *r, struct varlena *datum)
 	size_t		len = VARSIZE_ANY_EXHDR(datum);
 	MemoryContext old;
 	Codec		x;
+	Cohort	   *c = resume_shape(r, datum, &x);
 
-	if (r->cohort != NULL && r->shape_len > 0 && len >= r->shape_len &&
-		memcmp(data, r->shape, r->shape_len) == 0)
+	if (c != NULL)
 	{
-		Cohort	   *c = r->cohort;
-
 		r->cohort = NULL;		/* in case of an error half-way */
-		codec_read_begin(&x, CODEC_RESUME, "sipp.cohort", data, len);
-		x.pos = r->shape_len;
 		walk_statistics(&x, c);
 		codec_read_end(&x);
 		return r->cohort = c;
@@ -207,8 +244,6 @@ cohort_read(CohortReader *r, struct varlena *datum)
 	}
 	else
 	{
-		Cohort	   *c;
-
 		codec_read_begin(&x, CODEC_UNPACK, "sipp.cohort", data, len);
 		c = walk_shape(&x, NULL);
 		r->shape_len = x.pos;

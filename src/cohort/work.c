@@ -455,73 +455,54 @@ work_add_row(Work *w, const double *x, const WorkLabel *labels, double weight, i
 	return w;
 }
 
-/* The unpacked cohort of a state; the state is not changed. */
-Cohort *
-work_unpack(struct varlena *datum)
+/* Copy the levels of factor f, in the order they were seen, into its term. */
+static void
+copy_dictionary(const Work *w, const WorkFactor *wf, SippTerm *t)
 {
-	const Work *src = (const Work *) datum;
-	Work	   *w;
-	int			nterm;
-	SippTerm   *terms;
-	Cohort	   *c;
-	WorkFactor *wf;
-	const double *from;
-	int			f = 0;
+	const WorkLevel *level = WORK_AT(w, wf->level_off, const WorkLevel);
 
-	terms = work_terms(src, &nterm);
-
-	/* centre a copy: an aggregate may go on with the state */
-	w = palloc(VARSIZE(src));
-	memcpy(w, src, VARSIZE(src));
-	if (w->rows > 0)
-		recentre(w);
-	wf = WORK_FACTORS(w);
-
-	for (int i = 0; i < nterm; i++)
+	t->nlevel = wf->nlevel;
+	t->label = palloc_array(char *, wf->nlevel);
+	t->rank = palloc_array(double, wf->nlevel);
+	for (int l = 0; l < wf->nlevel; l++)
 	{
-		const WorkLevel *level;
-
-		if (!SIPP_IS_FACTOR(terms[i].kind))
-			continue;
-		level = WORK_AT(w, wf[f].level_off, const WorkLevel);
-		terms[i].nlevel = wf[f].nlevel;
-		terms[i].label = palloc(sizeof(char *) * Max(wf[f].nlevel, 1));
-		terms[i].rank = palloc(sizeof(double) * Max(wf[f].nlevel, 1));
-		for (int l = 0; l < wf[f].nlevel; l++)
-		{
-			terms[i].label[l] = pnstrdup(WORK_AT(w, w->str_off + level[l].off, char), level[l].len);
-			terms[i].rank[l] = level[l].rank;
-		}
-		f++;
+		t->label[l] = pnstrdup(WORK_AT(w, w->str_off + level[l].off, char), level[l].len);
+		t->rank[l] = level[l].rank;
 	}
-	c = cohort_make(nterm, terms, w->weighted);
-	c->rows = w->rows;
-	c->dropped = w->dropped;
-	c->weight = w->weight;
-	c->sum_log_w = w->sum_log_w;
-	c->shapeless = w->shapeless;
-	c->fractional = w->fractional;
-	memcpy(c->mean, WORK_NUM(w), sizeof(double) * w->nnum);
-	memcpy(c->cross, WORK_NUM(w) + 2 * w->nnum, sizeof(double) * SIPP_NTRI(w->nnum));
+}
 
-	for (int i = 0; i < nterm; i++)
+/* Copy counts, weights and sums of each factor's levels. */
+static void
+copy_levels(const Work *w, Cohort *c)
+{
+	for (int i = 0; i < c->nterm; i++)
 	{
 		const SippTerm *t = &c->term[i];
+		const WorkFactor *wf;
 		const WorkLevel *level;
 
 		if (t->factor < 0)
 			continue;
-		level = WORK_AT(w, wf[t->factor].level_off, const WorkLevel);
+		wf = &WORK_FACTORS(w)[t->factor];
+		level = WORK_AT(w, wf->level_off, const WorkLevel);
 		for (int l = 0; l < t->nlevel; l++)
 		{
 			c->level_rows[t->first + l] = level[l].rows;
 			c->level_weight[t->first + l] = level[l].weight;
 		}
 		memcpy(c->level_sum + (size_t) t->first * c->nnum,
-			   WORK_AT(w, wf[t->factor].sum_off, double),
+			   WORK_AT(w, wf->sum_off, double),
 			   sizeof(double) * t->nlevel * c->nnum);
 	}
-	from = WORK_AT(w, w->cell_off, double);
+}
+
+/* Copy the cells of each pair of factors, without the room for more levels. */
+static void
+copy_cells(const Work *w, Cohort *c)
+{
+	const WorkFactor *wf = WORK_FACTORS(w);
+	const double *from = WORK_AT(w, w->cell_off, double);
+
 	for (int a = 1; a < c->nfactor; a++)
 		for (int b = 0; b < a; b++)
 		{
@@ -532,10 +513,43 @@ work_unpack(struct varlena *datum)
 					   sizeof(double) * wf[b].nlevel);
 			from += (size_t) wf[a].cap * wf[b].cap;
 		}
+}
+
+/* Unpack the cohort of a state; the state is not changed. */
+Cohort *
+work_unpack(struct varlena *datum)
+{
+	const Work *src = (const Work *) datum;
+	Work	   *w;
+	int			nterm;
+	SippTerm   *terms = work_terms(src, &nterm);
+	Cohort	   *c;
+	int			f = 0;
+
+	/* centre a copy, because an aggregate may go on with the state */
+	w = palloc(VARSIZE(src));
+	memcpy(w, src, VARSIZE(src));
+	if (w->rows > 0)
+		recentre(w);
+	for (int i = 0; i < nterm; i++)
+		if (SIPP_IS_FACTOR(terms[i].kind))
+			copy_dictionary(w, &WORK_FACTORS(w)[f++], &terms[i]);
+
+	c = cohort_make(nterm, terms, w->weighted);
+	c->rows = w->rows;
+	c->dropped = w->dropped;
+	c->weight = w->weight;
+	c->sum_log_w = w->sum_log_w;
+	c->shapeless = w->shapeless;
+	c->fractional = w->fractional;
+	memcpy(c->mean, WORK_NUM(w), sizeof(double) * w->nnum);
+	memcpy(c->cross, WORK_NUM(w) + 2 * w->nnum, sizeof(double) * SIPP_NTRI(w->nnum));
+	copy_levels(w, c);
+	copy_cells(w, c);
+	pfree(w);
 
 	cohort_tidy(c);
 	derive_first_levels(c);
 	cohort_settle(c);
-	pfree(w);
 	return c;
 }

@@ -120,15 +120,30 @@ extern LmmStatus lmm_evaluate(const LmmProblem *prob, const double *Lambda,
 extern double lmm_contrast_df(const LmmProblem *prob, const LmmFit *fit,
 							  void *workspace, const double *c);
 
+/* The pieces of a fit that the effect of a unit depends on. */
+typedef struct LmmFitted
+{
+	int			p;				/* columns of X, the intercept included */
+	int			q;				/* random terms */
+	const int  *zcol;			/* [q] column of X of each; zcol[0] = 0 */
+	const double *b;			/* [p] centred coordinates; aliased: NaN, or 0 with 0 in V */
+	const double *V;			/* [p][p] covariance of b */
+	double		sigma2;
+	const double *Lambda;		/* [q][q] lower */
+} LmmFitted;
+
+/* One unit's data, in the columns of the fit. */
+typedef struct LmmUnitData
+{
+	double		n;				/* sum of weights */
+	const double *mean;			/* [p+1] centred means of (1, x, y) */
+	const double *zs;			/* [q-1][p+1] its rows of the slope terms; NULL if q = 1 */
+} LmmUnitData;
+
 /*
- * Effect of one unit with sum of weights n, centred mean [p+1] and slope rows
- * zs [q-1][p+1], given p, q, zcol and the pieces of a fit.  in_fit: the unit
- * was among those fitted (changes the comparative and diagnostic variances).
+ * Effect of one unit.  in_fit: the unit was among those fitted (changes the
+ * diagnostic variance).  NaN effects where the data leave the range of float8.
  */
-extern void lmm_effect(int p, int q, const int *zcol,
-					   const double *b, const double *V,
-					   double sigma2, const double *Lambda,
-					   double n, const double *mean, const double *zs,
-					   bool in_fit, LmmEffect *out);
+extern void lmm_effect(const LmmFitted *m, const LmmUnitData *unit, bool in_fit, LmmEffect *out);
 
 #endif							/* SIPP_LMM_H */

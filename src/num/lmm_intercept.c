@@ -109,6 +109,11 @@ lmm_intercept_build(const LmmProblem *prob, LmmWork *w)
 		}
 		for (; i < end; i++)
 		{
+#ifdef __GNUC__
+			/* the next but a few: in this order, memory does not foresee them */
+			if (i + 8 < w->J)
+				__builtin_prefetch(prob->mean + w->unit[i + 8].index * ((size_t) w->p + 1));
+#endif
 			if (g->summed)
 			{
 				load_mean(prob, w, w->unit[i].index, w->v);

@@ -311,71 +311,68 @@ typedef struct Sums
 	double		T[MAXQ * MAXQ * MAXQ * MAXQ];	/* P_bc Y_da at [a][b][c][d] */
 } Sums;
 
-/* Second pass, one unit: P, whitened Q, s, and from them everything. */
+/* What the derivatives need of one unit; its whitened Q is in LmmWork.Q, [q][k]. */
+typedef struct UnitTerms
+{
+	double		CR[MAXQ * MAXQ];	/* [r][q] C^-1 R */
+	double		s[MAXQ];		/* [q] CR' times the residuals */
+	double		P[MAXQ * MAXQ]; /* [q][q] CR' CR */
+	double		Y[MAXQ * MAXQ]; /* [q][q] -P + 2 Q'Q (under REML) + 2 s s' / sigma2 */
+} UnitTerms;
+
+/* Fill CR, s and the whitened Q of unit j; C: [r][r] its factor. */
 static void
-differentiate_unit(LmmWork *w, size_t j, const double *C, double sigma2, int order, Sums *sum)
+unit_terms(LmmWork *w, size_t j, const double *C, UnitTerms *t)
 {
 	int			q = w->q;
 	int			k = w->k;
 	int			r = w->unit_rank[j];
 	size_t		n1 = (size_t) k + 1;
 	const double *R = w->R + j * (size_t) (q * q);
-	double		CR[MAXQ * MAXQ];	/* C^-1 R */
-	double		res[MAXQ];
-	double		P[MAXQ * MAXQ];
-	double		Y[MAXQ * MAXQ];
-	double		s[MAXQ] = {0};
-	double	   *T = sum->T;
 
+	memset(t->s, 0, sizeof(t->s));
 	memset(w->Q, 0, sizeof(double) * (size_t) q * (size_t) k);
 	for (int i = 0; i < r; i++)
 	{
 		const double *Ki = w->K + (size_t) i * n1;
+		double		residual;
 
 		for (int a = 0; a < q; a++)
 		{
 			double		v = R[i * q + a];
 
 			for (int l = 0; l < i; l++)
-				v -= C[i * r + l] * CR[l * q + a];
-			CR[i * q + a] = v / C[i * r + i];
+				v -= C[i * r + l] * t->CR[l * q + a];
+			t->CR[i * q + a] = v / C[i * r + i];
 		}
-		res[i] = Ki[k] - linalg_dot(k, Ki, w->delta);
+		residual = Ki[k] - linalg_dot(k, Ki, w->delta);
 		for (int a = 0; a < q; a++)
 		{
-			double		f = CR[i * q + a];
+			double		f = t->CR[i * q + a];
 			double	   *restrict Qa = w->Q + (size_t) a * k;
 
-			s[a] += f * res[i];
+			t->s[a] += f * residual;
 			for (int c = 0; c < k; c++)
 				Qa[c] += f * Ki[c];
 		}
 	}
 	for (int a = 0; a < q; a++)
 		linalg_solve_lower(k, w->L, w->Q + (size_t) a * k);
+}
 
-	for (int a = 0; a < q; a++)
-		for (int b = 0; b <= a; b++)
-		{
-			double		U = w->reml ? linalg_dot(k, w->Q + (size_t) a * k, w->Q + (size_t) b * k) : 0;
-			double		ss = s[a] * s[b];
-			double		p = 0;
-
-			for (int i = 0; i < r; i++)
-				p += CR[i * q + a] * CR[i * q + b];
-			P[a * q + b] = P[b * q + a] = p;
-			Y[a * q + b] = Y[b * q + a] = -p + 2 * U + 2 * ss / sigma2;
-			sum->G[a * q + b] += p - U - ss / sigma2;
-			sum->ss[a * q + b] += ss;
-		}
-	if (order < 2)
-		return;
+/* Add one unit's part in the sums of second derivatives. */
+static void
+add_second_order(LmmWork *w, const UnitTerms *t, Sums *sum)
+{
+	int			q = w->q;
+	int			k = w->k;
+	double	   *T = sum->T;
 
 	for (int a = 0; a < q; a++)
 		for (int b = 0; b < q; b++)
 			for (int c = 0; c < q; c++)
 				for (int d = 0; d < q; d++)
-					*T++ += P[b * q + c] * Y[d * q + a];
+					*T++ += t->P[b * q + c] * t->Y[d * q + a];
 	for (int a = 0; a < q; a++)
 	{
 		const double *Qa = w->Q + (size_t) a * k;
@@ -385,7 +382,7 @@ differentiate_unit(LmmWork *w, size_t j, const double *C, double sigma2, int ord
 			double	   *restrict os = w->outer_s + (size_t) (a * q + b) * k;
 
 			for (int c = 0; c < k; c++)
-				os[c] += Qa[c] * s[b];
+				os[c] += Qa[c] * t->s[b];
 		}
 		for (int b = a; b < q; b++)
 		{
@@ -397,6 +394,34 @@ differentiate_unit(LmmWork *w, size_t j, const double *C, double sigma2, int ord
 					O[c * k + d] += a == b ? Qa[c] * Qa[d] : Qa[c] * Qb[d] + Qb[c] * Qa[d];
 		}
 	}
+}
+
+/* Add one unit's part in the sums of the derivatives, in the second pass over units. */
+static void
+differentiate_unit(LmmWork *w, size_t j, const double *C, double sigma2, int order, Sums *sum)
+{
+	int			q = w->q;
+	int			k = w->k;
+	int			r = w->unit_rank[j];
+	UnitTerms	t;
+
+	unit_terms(w, j, C, &t);
+	for (int a = 0; a < q; a++)
+		for (int b = 0; b <= a; b++)
+		{
+			double		U = w->reml ? linalg_dot(k, w->Q + (size_t) a * k, w->Q + (size_t) b * k) : 0;
+			double		ss = t.s[a] * t.s[b];
+			double		p = 0;
+
+			for (int i = 0; i < r; i++)
+				p += t.CR[i * q + a] * t.CR[i * q + b];
+			t.P[a * q + b] = t.P[b * q + a] = p;
+			t.Y[a * q + b] = t.Y[b * q + a] = -p + 2 * U + 2 * ss / sigma2;
+			sum->G[a * q + b] += p - U - ss / sigma2;
+			sum->ss[a * q + b] += ss;
+		}
+	if (order >= 2)
+		add_second_order(w, &t, sum);
 }
 
 /*

@@ -363,8 +363,9 @@ fit_file(int argc, char **argv)
 			LmmEffect	e;
 			double		moved[Q * Q];
 
-			lmm_effect(p, q, zcol, fit.b, fit.V, fit.sigma2, fit.Lambda, n[j],
-					   mean + j * (p + 1), q > 1 ? zs + j * (q - 1) * (p + 1) : NULL,
+			lmm_effect(&(LmmFitted) {p, q, zcol, fit.b, fit.V, fit.sigma2, fit.Lambda},
+					   &(LmmUnitData) {n[j], mean + j * (p + 1),
+									   q > 1 ? zs + j * (q - 1) * (p + 1) : NULL},
 					   in, &e);
 			printf("%s %d", in ? "effect" : "outside", j);
 			for (int i = 1; i < q; i++)
@@ -603,8 +604,8 @@ abuse(int seed, int count)
 						complain(i, "sign of Lambda");
 				for (int in = 0; in < 2; in++)
 				{
-					lmm_effect(prob.p, q, zcol, fit.b, fit.V, fit.sigma2, fit.Lambda, n[0], mean,
-							   prob.zs, in, &e);
+					lmm_effect(&(LmmFitted) {prob.p, q, zcol, fit.b, fit.V, fit.sigma2, fit.Lambda},
+							   &(LmmUnitData) {n[0], mean, prob.zs}, in, &e);
 					for (int k = 0; k < q; k++)
 						if (!isfinite(e.u[k]) || !(e.conditional[k * q + k] >= 0) ||
 							!(e.comparative[k * q + k] >= e.conditional[k * q + k]) ||
