@@ -52,8 +52,7 @@ read_partition(PartitionScan *scan, int32 *combination, double *shift, bool *is_
 		{
 			int			more = Max(combinations, Min(2 * (int64) room, scan->rows));
 
-			sums = sums == NULL ? huge_array(work, sizeof(KeySums), more) :
-				repalloc_huge(sums, array_size(sizeof(KeySums), more));
+			sums = huge_resized(sums, work, sizeof(KeySums), more);
 			memset(sums + room, 0, sizeof(KeySums) * (more - room));
 			room = more;
 		}

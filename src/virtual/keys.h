@@ -21,43 +21,15 @@
 
 #include <math.h>
 
-#include "num/dd.h"
-#include "utils/memutils.h"
 #include "windowapi.h"
+
+#include "base/memory.h"
+#include "num/dd.h"
 
 #define SIPP_MAX_KEYS 4			/* the unit and three to leave out */
 
 /* Rows of a partition: the window API counts them in an int. */
 #define PARTITION_MOST PG_INT32_MAX
-
-/* The size of an array; it can only be too much where pointers have 32 bits. */
-static inline Size
-array_size(Size element, int64 n)
-{
-	if ((uint64) n > MaxAllocHugeSize / element)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("a partition of a window is too large"),
-				 errhint("Match on more: PARTITION BY more columns makes smaller partitions.")));
-	return element * (Size) n;
-}
-
-/* An array of n elements, one at least. */
-static inline void *
-huge_array(MemoryContext cxt, Size element, int64 n)
-{
-	return MemoryContextAllocHuge(cxt, array_size(element, Max(n, 1)));
-}
-
-/* The same, zeroed. */
-static inline void *
-huge_zeroed(MemoryContext cxt, Size element, int64 n)
-{
-	void	   *array = huge_array(cxt, element, n);
-
-	memset(array, 0, element * (Size) Max(n, 1));
-	return array;
-}
 
 /* Sums over a set of rows; deviations are from the partition's shift. */
 typedef struct KeySums
