@@ -29,7 +29,6 @@
 #define DEFAULT_THRESHOLD 0.1
 
 PG_FUNCTION_INFO_V1(sipp_balance_accum);
-PG_FUNCTION_INFO_V1(sipp_balance_bool_accum);
 PG_FUNCTION_INFO_V1(sipp_balance_combine);
 PG_FUNCTION_INFO_V1(sipp_balance_serialize);
 PG_FUNCTION_INFO_V1(sipp_balance_deserialize);
@@ -106,11 +105,14 @@ balance_add(PupilState *b, double x, const Peers *p)
 		b->sum[B_WITHIN] = dd_plus(b->sum[B_WITHIN], p->variance * ((n - 1) / n));
 }
 
-/* The transition, of both types of covariate. */
-static Datum
-balance_accum(FunctionCallInfo fcinfo, bool is_boolean)
+/*
+ * sipp_balance_accum(internal, "any", peers [, threshold]): transition.
+ */
+Datum
+sipp_balance_accum(PG_FUNCTION_ARGS)
 {
 	PupilState *b = state_begin(fcinfo, &balance_kind);
+	ArgKind		kind = outcome_kind_cached(fcinfo, 1, FUNC, "covariate");
 	double		x;
 
 	pupil_state_setting(b, balance_threshold(fcinfo), "threshold", FUNC);
@@ -119,7 +121,7 @@ balance_accum(FunctionCallInfo fcinfo, bool is_boolean)
 		b->count[COUNT_DROPPED]++;
 		PG_RETURN_POINTER(b);
 	}
-	x = outcome_number(PG_GETARG_DATUM(1), is_boolean, FUNC, "covariate");
+	x = outcome_checked(arg_number(kind, PG_GETARG_DATUM(1)), FUNC, "covariate");
 	b->count[COUNT_PUPILS]++;
 	if (x != 0 && x != 1)
 		b->marks |= MARK_MANY_VALUES;
@@ -129,7 +131,7 @@ balance_accum(FunctionCallInfo fcinfo, bool is_boolean)
 	{
 		const Peers *p = PG_GETARG_PEERS(2);
 
-		if (is_boolean)
+		if (kind == ARG_BOOL)
 			peers_need_binary(p, FUNC, "covariate_peers");
 		units_add(&b->units, p->unit);
 		if (p->pool > 0)
@@ -140,25 +142,6 @@ balance_accum(FunctionCallInfo fcinfo, bool is_boolean)
 	else
 		b->empty |= empty_cause(NULL);
 	PG_RETURN_POINTER(b);
-}
-
-/*
- * sipp_balance_accum(internal, float8, peers [, threshold]): transition.
- */
-Datum
-sipp_balance_accum(PG_FUNCTION_ARGS)
-{
-	return balance_accum(fcinfo, false);
-}
-
-/*
- * sipp_balance_bool_accum(internal, boolean, peers [, threshold]): the same of a
- * yes/no covariate.
- */
-Datum
-sipp_balance_bool_accum(PG_FUNCTION_ARGS)
-{
-	return balance_accum(fcinfo, true);
 }
 
 /*

@@ -85,7 +85,7 @@ sipp_attainment_bands_accum(PG_FUNCTION_ARGS)
 		b->dropped++;
 		PG_RETURN_POINTER(b);
 	}
-	points = outcome_number(PG_GETARG_DATUM(1), false, FUNC, "points");
+	points = outcome_checked(PG_GETARG_FLOAT8(1), FUNC, "points");
 	if (weighted)
 		weight = PG_GETARG_FLOAT8(2);
 	if (!(weight >= 0) || isinf(weight))

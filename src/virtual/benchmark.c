@@ -36,7 +36,6 @@
 #define NOTICE_SHARE	0.3		/* of a cell left out: differences grow by 1 / .7 */
 
 PG_FUNCTION_INFO_V1(sipp_virtual_school_accum);
-PG_FUNCTION_INFO_V1(sipp_virtual_school_bool_accum);
 PG_FUNCTION_INFO_V1(sipp_virtual_school_combine);
 PG_FUNCTION_INFO_V1(sipp_virtual_school_serialize);
 PG_FUNCTION_INFO_V1(sipp_virtual_school_deserialize);
@@ -152,11 +151,14 @@ benchmark_add(PupilState *b, double y, const Peers *p)
 	b->sum[B_DRAW] = dd_plus(b->sum[B_DRAW], p->variance / k * ((n - k) / n));
 }
 
-/* The transition, of both types of outcome. */
-static Datum
-benchmark_accum(FunctionCallInfo fcinfo, bool is_boolean)
+/*
+ * sipp_virtual_school_accum(internal, "any", peers [, k]): transition.
+ */
+Datum
+sipp_virtual_school_accum(PG_FUNCTION_ARGS)
 {
 	PupilState *b = state_begin(fcinfo, &benchmark_kind);
+	ArgKind		kind = outcome_kind_cached(fcinfo, 1, FUNC, "outcome");
 	double		y;
 
 	pupil_state_setting(b, (double) benchmark_k(fcinfo), "k", FUNC);
@@ -165,7 +167,7 @@ benchmark_accum(FunctionCallInfo fcinfo, bool is_boolean)
 		b->count[COUNT_DROPPED]++;
 		PG_RETURN_POINTER(b);
 	}
-	y = outcome_number(PG_GETARG_DATUM(1), is_boolean, FUNC, "outcome");
+	y = outcome_checked(arg_number(kind, PG_GETARG_DATUM(1)), FUNC, "outcome");
 	if (PG_ARGISNULL(2))
 	{
 		/* a cell that nobody published: unmatched */
@@ -174,30 +176,11 @@ benchmark_accum(FunctionCallInfo fcinfo, bool is_boolean)
 	}
 	else
 	{
-		if (is_boolean)
+		if (kind == ARG_BOOL)
 			peers_need_binary(PG_GETARG_PEERS(2), FUNC, "peers");
 		benchmark_add(b, y, PG_GETARG_PEERS(2));
 	}
 	PG_RETURN_POINTER(b);
-}
-
-/*
- * sipp_virtual_school_accum(internal, float8, peers [, k]): transition.
- */
-Datum
-sipp_virtual_school_accum(PG_FUNCTION_ARGS)
-{
-	return benchmark_accum(fcinfo, false);
-}
-
-/*
- * sipp_virtual_school_bool_accum(internal, boolean, peers [, k]): the same of a
- * yes/no outcome.
- */
-Datum
-sipp_virtual_school_bool_accum(PG_FUNCTION_ARGS)
-{
-	return benchmark_accum(fcinfo, true);
 }
 
 /*

@@ -24,6 +24,7 @@
 #include "windowapi.h"
 
 #include "base/memory.h"
+#include "cohort/args.h"
 #include "num/dd.h"
 
 #define SIPP_MAX_KEYS 4			/* the unit and three to leave out */
@@ -137,10 +138,20 @@ extern int	key_groups(const KeySpace *s, int mask, int32 *group);
  */
 
 /*
- * The outcome of a row as a number: float8, or boolean by overload.  NaN and infinity
- * are errors that name the argument, as is an absolute value beyond SIPP_MAX_OUTCOME.
+ * How to read an argument declared "any" as a number: boolean as 1 and 0, and every type
+ * that casts to float8 implicitly; an error that names the argument for others.
  */
-extern double outcome_number(Datum d, bool is_boolean, const char *func, const char *arg);
+extern ArgKind outcome_kind(FunctionCallInfo fcinfo, int arg, const char *func, const char *name);
+
+/* The same, looked up once a query and kept in fn_extra, which is the caller's own. */
+extern ArgKind outcome_kind_cached(FunctionCallInfo fcinfo, int arg, const char *func,
+								   const char *name);
+
+/*
+ * Check an outcome: NaN and infinity are errors that name the argument, as is an absolute
+ * value beyond SIPP_MAX_OUTCOME.
+ */
+extern double outcome_checked(double v, const char *func, const char *name);
 
 /*
  * The point that outcomes are summed about.  Near to them it saves digits; but a
@@ -173,7 +184,7 @@ typedef struct ScanNumber
 	int			argument;
 	const char *name;
 	bool		is_outcome;		/* otherwise a float8 that must be finite */
-	bool		is_boolean;		/* the outcome as 1 and 0 */
+	ArgKind		kind;			/* of the outcome */
 } ScanNumber;
 
 #define SCAN_CHUNK 16			/* rows read at a time */
@@ -190,6 +201,7 @@ typedef struct PartitionScan
 	MemoryContext row;			/* what the arguments' expressions leave behind */
 	int			rows;
 	int			next;			/* the next row to be read */
+	int			unit;			/* number of the last row's unit, or -1 */
 	/* of the rows just read: */
 	int32		combination[SCAN_CHUNK];
 	bool		known[SCAN_NUMBERS][SCAN_CHUNK];	/* not NULL */

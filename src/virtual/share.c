@@ -52,7 +52,6 @@
 #define TIED		(1 + 1e-7)	/* times a probability is as probable */
 
 PG_FUNCTION_INFO_V1(sipp_virtual_share_accum);
-PG_FUNCTION_INFO_V1(sipp_virtual_share_bool_accum);
 PG_FUNCTION_INFO_V1(sipp_virtual_share_combine);
 PG_FUNCTION_INFO_V1(sipp_virtual_share_serialize);
 PG_FUNCTION_INFO_V1(sipp_virtual_share_deserialize);
@@ -172,12 +171,15 @@ share_merge(void *into, const void *from)
 	}
 }
 
-/* The transition, of both types of outcome. */
-static Datum
-share_accum(FunctionCallInfo fcinfo, bool is_boolean)
+/*
+ * sipp_virtual_share_accum(internal, "any", peers): transition.
+ */
+Datum
+sipp_virtual_share_accum(PG_FUNCTION_ARGS)
 {
 	ShareState *s = state_begin(fcinfo, &share_kind);
 	PupilState *total = &s->total;
+	ArgKind		kind = outcome_kind_cached(fcinfo, 1, FUNC, "outcome");
 	const Peers *p;
 	double		y;
 
@@ -186,7 +188,7 @@ share_accum(FunctionCallInfo fcinfo, bool is_boolean)
 		total->count[COUNT_DROPPED]++;
 		PG_RETURN_POINTER(s);
 	}
-	y = is_boolean ? DatumGetBool(PG_GETARG_DATUM(1)) : PG_GETARG_FLOAT8(1);
+	y = arg_number(kind, PG_GETARG_DATUM(1));
 	if (y != 0 && y != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
@@ -211,24 +213,6 @@ share_accum(FunctionCallInfo fcinfo, bool is_boolean)
 	else
 		total->empty |= empty_cause(p);
 	PG_RETURN_POINTER(s);
-}
-
-/*
- * sipp_virtual_share_accum(internal, float8, peers): transition.
- */
-Datum
-sipp_virtual_share_accum(PG_FUNCTION_ARGS)
-{
-	return share_accum(fcinfo, false);
-}
-
-/*
- * sipp_virtual_share_bool_accum(internal, boolean, peers): the same of a boolean.
- */
-Datum
-sipp_virtual_share_bool_accum(PG_FUNCTION_ARGS)
-{
-	return share_accum(fcinfo, true);
 }
 
 /*

@@ -84,7 +84,7 @@ sipp_school_variance_accum(PG_FUNCTION_ARGS)
 	double		se = 0;
 
 	if (!PG_ARGISNULL(1))
-		school.mean = dd_make(outcome_number(PG_GETARG_DATUM(1), false, VARIANCE_FUNC, "difference"));
+		school.mean = dd_make(outcome_checked(PG_GETARG_FLOAT8(1), VARIANCE_FUNC, "difference"));
 	if (!PG_ARGISNULL(2))
 		se = PG_GETARG_FLOAT8(2);
 	if (se != 0 && !(se >= MIN_STD_ERROR && se <= MAX_STD_ERROR))
