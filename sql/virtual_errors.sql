@@ -76,9 +76,9 @@ SELECT fails($$SELECT sipp.peers(sipp.cohort(x), 1) FROM unnest('{1e60,2e60}'::f
 -- outcomes
 SELECT x, fails(format('SELECT sipp.comparator(%L::float8, school) OVER () FROM pupil', x)) FROM unnest('{NaN,Infinity,-Infinity,1.1e50,-1e51}'::text[]) x;
 SELECT x, fails(format('SELECT sipp.nearest_comparator(%L::float8, school, NULL, r8) OVER () FROM pupil', x)) FROM unnest('{NaN,-Infinity,2e50}'::text[]) x;
-SELECT fails($$SELECT sipp.comparator(1e400::numeric, school) OVER () FROM pupil$$) LIKE '22003 % is out of range for type double precision';
-SELECT left(fails($$SELECT sipp.comparator(txt, school) OVER () FROM pupil$$), 5);
-SELECT left(fails($$SELECT sipp.nearest_comparator(txt, school, NULL, r8) OVER () FROM pupil$$), 5);
+SELECT fails($$SELECT sipp.comparator(1e400::numeric, school) OVER () FROM pupil$$);
+SELECT fails($$SELECT sipp.comparator(txt, school) OVER () FROM pupil$$);
+SELECT fails($$SELECT sipp.nearest_comparator(txt, school, NULL, r8) OVER () FROM pupil$$);
 SELECT fails($$SELECT sipp.comparator(1e50, school) OVER () FROM pupil$$);
 -- keys: literals, what cannot be told apart, too many
 SELECT fails($$SELECT sipp.comparator(y, 'school') OVER () FROM pupil$$);
@@ -140,7 +140,7 @@ SELECT x, fails(format('SELECT sipp.virtual_school(%L::float8, p) FROM peer', x)
 SELECT x, fails(format('SELECT sipp.virtual_school(y, p, %s) FROM peer', x)) FROM unnest('{0,-1,"NULL",2147483648}'::text[]) x;
 SELECT fails($$SELECT sipp.virtual_school(y, p, 1 + id % 2) FROM peer$$);
 SELECT fails($$SELECT sipp.virtual_school(passed, q, 1 + id % 2) FROM peer$$);
-SELECT left(fails($$SELECT sipp.virtual_school('x'::text, p) FROM peer$$), 5);
+SELECT fails($$SELECT sipp.virtual_school('x'::text, p) FROM peer$$);
 SELECT left(fails($$SELECT sipp.virtual_school(y, '{}'::jsonb) FROM peer$$), 5);
 SELECT left(fails($$SELECT sipp.virtual_school(DISTINCT y, p) FROM peer$$), 5);
 SELECT x, fails(format('SELECT sipp.virtual_school_share(%L::float8, q) FROM peer', x)) FROM unnest('{NaN,Infinity,0.5,-1,2}'::text[]) x;

@@ -29,52 +29,41 @@
 #define DEFAULT_THRESHOLD 0.1
 
 PG_FUNCTION_INFO_V1(sipp_balance_accum);
-PG_FUNCTION_INFO_V1(sipp_balance_bool_accum);
 PG_FUNCTION_INFO_V1(sipp_balance_combine);
 PG_FUNCTION_INFO_V1(sipp_balance_serialize);
 PG_FUNCTION_INFO_V1(sipp_balance_deserialize);
 PG_FUNCTION_INFO_V1(sipp_balance_final);
 
-typedef struct Balance
+/* The sums of a PupilState */
+enum
 {
-	int64		pupils;			/* with the covariate */
-	int64		matched;		/* of these, with somebody in the pool */
-	int64		dropped;
-	double		threshold;		/* 0: no row yet */
-	Units		units;
-	int			empty;			/* causes of empty pools (aggregate.h) */
-	bool		uncounted;		/* a pupil that its own peers do not count */
-	bool		many_values;	/* others than 0 and 1, here or in a pool */
-
 	/* over all pupils */
-	Dd			all;			/* x */
-	Dd			all_square;		/* x^2 */
+	B_ALL,						/* x */
+	B_ALL_SQUARE,				/* x^2 */
 	/* over the matched ones */
-	Dd			own;			/* x */
-	Dd			own_square;		/* x^2 */
-	Dd			difference;		/* x - m */
-	Dd			mean;			/* m */
-	Dd			mean_square;	/* m^2 */
-	Dd			within;			/* S2 (N - 1) / N */
-	Dd			leaning;		/* a / N */
-} Balance;
+	B_OWN,						/* x */
+	B_OWN_SQUARE,				/* x^2 */
+	B_DIFFERENCE,				/* x - m */
+	B_MEAN,						/* m */
+	B_MEAN_SQUARE,				/* m^2 */
+	B_WITHIN,					/* S2 (N - 1) / N */
+	B_REUSE						/* a / N */
+};
 
-/* The threshold must be one and the same in all rows of a group. */
+static void balance_merge(void *into, const void *from);
+
+static const StateKind balance_kind = {FUNC, sizeof(PupilState),.merge = balance_merge};
+
 static void
-balance_threshold(Balance *b, double threshold)
+balance_merge(void *into, const void *from)
 {
-	if (b->threshold == 0)
-		b->threshold = threshold;
-	else if (threshold != 0 && threshold != b->threshold)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"threshold\" of %s must be the same in every row of a group", FUNC),
-				 errdetail("It is %g and %g.", b->threshold, threshold)));
+	pupil_state_setting(into, ((const PupilState *) from)->setting, "threshold", FUNC);
+	pupil_state_merge(into, from);
 }
 
-/* The argument threshold, checked. */
+/* Read the argument threshold, checked. */
 static double
-balance_threshold_argument(FunctionCallInfo fcinfo)
+balance_threshold(FunctionCallInfo fcinfo)
 {
 	double		threshold;
 
@@ -96,47 +85,53 @@ balance_threshold_argument(FunctionCallInfo fcinfo)
 
 /* One pupil with a pool that is not empty. */
 static void
-balance_add(Balance *b, double x, const Peers *p)
+balance_add(PupilState *b, double x, const Peers *p)
 {
 	double		n = (double) p->pool;
 	Dd			square = dd_two_prod(x, x);
 
-	b->matched++;
-	b->uncounted |= !PEERS_COUNT_PUPIL(p);
-	b->many_values |= !peers_binary(p);
-	b->own = dd_plus(b->own, x);
-	b->own_square = dd_add(b->own_square, square);
-	b->difference = dd_add(b->difference, dd_two_sum(x, -p->mean));
-	b->mean = dd_plus(b->mean, p->mean);
-	b->mean_square = dd_add(b->mean_square, dd_two_prod(p->mean, p->mean));
-	b->leaning = dd_plus(b->leaning, p->sharing / n);
+	b->count[COUNT_MATCHED]++;
+	if (!PEERS_COUNT_PUPIL(p))
+		b->marks |= MARK_UNCOUNTED;
+	if (!peers_binary(p))
+		b->marks |= MARK_MANY_VALUES;
+	b->sum[B_OWN] = dd_plus(b->sum[B_OWN], x);
+	b->sum[B_OWN_SQUARE] = dd_add(b->sum[B_OWN_SQUARE], square);
+	b->sum[B_DIFFERENCE] = dd_add(b->sum[B_DIFFERENCE], dd_two_sum(x, -p->mean));
+	b->sum[B_MEAN] = dd_plus(b->sum[B_MEAN], p->mean);
+	b->sum[B_MEAN_SQUARE] = dd_add(b->sum[B_MEAN_SQUARE], dd_two_prod(p->mean, p->mean));
+	b->sum[B_REUSE] = dd_plus(b->sum[B_REUSE], p->sharing / n);
 	if (p->pool > 1)
-		b->within = dd_plus(b->within, p->variance * ((n - 1) / n));
+		b->sum[B_WITHIN] = dd_plus(b->sum[B_WITHIN], p->variance * ((n - 1) / n));
 }
 
-/* The transition, of both types of covariate. */
-static Datum
-balance_accum(FunctionCallInfo fcinfo, bool is_boolean)
+/*
+ * sipp_balance_accum(internal, "any", peers [, threshold]): transition.
+ */
+Datum
+sipp_balance_accum(PG_FUNCTION_ARGS)
 {
-	Balance    *b = state_begin(fcinfo, FUNC, sizeof(Balance));
+	PupilState *b = state_begin(fcinfo, &balance_kind);
+	ArgKind		kind = outcome_kind_cached(fcinfo, 1, FUNC, "covariate");
 	double		x;
 
-	balance_threshold(b, balance_threshold_argument(fcinfo));
+	pupil_state_setting(b, balance_threshold(fcinfo), "threshold", FUNC);
 	if (PG_ARGISNULL(1))
 	{
-		b->dropped++;
+		b->count[COUNT_DROPPED]++;
 		PG_RETURN_POINTER(b);
 	}
-	x = outcome_number(PG_GETARG_DATUM(1), is_boolean, FUNC, "covariate");
-	b->pupils++;
-	b->many_values |= x != 0 && x != 1;
-	b->all = dd_plus(b->all, x);
-	b->all_square = dd_add(b->all_square, dd_two_prod(x, x));
+	x = outcome_checked(arg_number(kind, PG_GETARG_DATUM(1)), FUNC, "covariate");
+	b->count[COUNT_PUPILS]++;
+	if (x != 0 && x != 1)
+		b->marks |= MARK_MANY_VALUES;
+	b->sum[B_ALL] = dd_plus(b->sum[B_ALL], x);
+	b->sum[B_ALL_SQUARE] = dd_add(b->sum[B_ALL_SQUARE], dd_two_prod(x, x));
 	if (!PG_ARGISNULL(2))
 	{
 		const Peers *p = PG_GETARG_PEERS(2);
 
-		if (is_boolean)
+		if (kind == ARG_BOOL)
 			peers_need_binary(p, FUNC, "covariate_peers");
 		units_add(&b->units, p->unit);
 		if (p->pool > 0)
@@ -150,58 +145,12 @@ balance_accum(FunctionCallInfo fcinfo, bool is_boolean)
 }
 
 /*
- * sipp_balance_accum(internal, float8, peers [, threshold]): transition.
- */
-Datum
-sipp_balance_accum(PG_FUNCTION_ARGS)
-{
-	return balance_accum(fcinfo, false);
-}
-
-/*
- * sipp_balance_bool_accum(internal, boolean, peers [, threshold]): the same of a
- * yes/no covariate.
- */
-Datum
-sipp_balance_bool_accum(PG_FUNCTION_ARGS)
-{
-	return balance_accum(fcinfo, true);
-}
-
-/*
  * sipp_balance_combine(internal, internal): two states as one.
  */
 Datum
 sipp_balance_combine(PG_FUNCTION_ARGS)
 {
-	const Balance *b = PG_ARGISNULL(1) ? NULL : (Balance *) PG_GETARG_POINTER(1);
-	Balance    *a;
-
-	if (b == NULL)
-	{
-		if (PG_ARGISNULL(0))
-			PG_RETURN_NULL();
-		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	}
-	a = state_begin(fcinfo, FUNC, sizeof(Balance));
-	balance_threshold(a, b->threshold);
-	units_merge(&a->units, &b->units);
-	a->pupils += b->pupils;
-	a->matched += b->matched;
-	a->dropped += b->dropped;
-	a->empty |= b->empty;
-	a->uncounted |= b->uncounted;
-	a->many_values |= b->many_values;
-	a->all = dd_add(a->all, b->all);
-	a->all_square = dd_add(a->all_square, b->all_square);
-	a->own = dd_add(a->own, b->own);
-	a->own_square = dd_add(a->own_square, b->own_square);
-	a->difference = dd_add(a->difference, b->difference);
-	a->mean = dd_add(a->mean, b->mean);
-	a->mean_square = dd_add(a->mean_square, b->mean_square);
-	a->within = dd_add(a->within, b->within);
-	a->leaning = dd_add(a->leaning, b->leaning);
-	PG_RETURN_POINTER(a);
+	return state_combine(fcinfo, &balance_kind);
 }
 
 /*
@@ -210,7 +159,7 @@ sipp_balance_combine(PG_FUNCTION_ARGS)
 Datum
 sipp_balance_serialize(PG_FUNCTION_ARGS)
 {
-	return state_to_bytes(fcinfo, FUNC, sizeof(Balance));
+	return state_serialize(fcinfo, &balance_kind);
 }
 
 /*
@@ -219,7 +168,7 @@ sipp_balance_serialize(PG_FUNCTION_ARGS)
 Datum
 sipp_balance_deserialize(PG_FUNCTION_ARGS)
 {
-	return state_from_bytes(fcinfo, FUNC, sizeof(Balance));
+	return state_deserialize(fcinfo, &balance_kind);
 }
 
 /* Variance of n values with these sums; 0 where it is all rounding. */
@@ -231,19 +180,19 @@ balance_variance(Dd square, Dd sum, double n)
 
 /* Standard deviation of all pupils; NaN where there is none. */
 static double
-balance_sd(const Balance *b)
+balance_sd(const PupilState *b)
 {
-	double		n = (double) b->pupils;
+	double		n = (double) b->count[COUNT_PUPILS];
 
-	if (!b->many_values && b->pupils > 0)
+	if (!(b->marks & MARK_MANY_VALUES) && b->count[COUNT_PUPILS] > 0)
 	{
-		double		share = dd_value(b->all) / n;
+		double		share = dd_value(b->sum[B_ALL]) / n;
 
 		return sqrt(share * (1 - share));
 	}
-	if (b->pupils < 2)
+	if (b->count[COUNT_PUPILS] < 2)
 		return NAN;
-	return sqrt(balance_variance(b->all_square, b->all, n));
+	return sqrt(balance_variance(b->sum[B_ALL_SQUARE], b->sum[B_ALL], n));
 }
 
 /*
@@ -251,13 +200,13 @@ balance_sd(const Balance *b)
  * proportion to their own size, which may be far above their difference.
  */
 static bool
-is_balanced(const Balance *b, double difference, double sd)
+is_balanced(const PupilState *b, double difference, double sd)
 {
-	double		size = sqrt(dd_value(b->all_square) / (double) b->pupils) +
-		fabs(dd_value(b->mean)) / (double) b->matched;
-	double		rounding = ROUNDING * (size + b->threshold * sd);
+	double		size = sqrt(dd_value(b->sum[B_ALL_SQUARE]) / (double) b->count[COUNT_PUPILS]) +
+		fabs(dd_value(b->sum[B_MEAN])) / (double) b->count[COUNT_MATCHED];
+	double		rounding = ROUNDING * (size + b->setting * sd);
 
-	return fabs(difference) <= rounding || fabs(difference) < b->threshold * sd - rounding;
+	return fabs(difference) <= rounding || fabs(difference) < b->setting * sd - rounding;
 }
 
 /*
@@ -265,28 +214,28 @@ is_balanced(const Balance *b, double difference, double sd)
  * where there is none.
  */
 static double
-balance_variance_ratio(const Balance *b, const char **reason)
+balance_variance_ratio(const PupilState *b, const char **reason)
 {
-	double		n = (double) b->matched;
+	double		n = (double) b->count[COUNT_MATCHED];
 	double		own;
 	double		pools;
 	double		left;
 
-	if (!b->many_values)
+	if (!(b->marks & MARK_MANY_VALUES))
 		*reason = "a yes/no covariate has no variance ratio";
 	else if (b->units.several)
 		*reason = "the pupils are of more than one unit: no variance ratio";
-	else if (b->uncounted)
+	else if (b->marks & MARK_UNCOUNTED)
 		*reason = "a pupil with the covariate is not counted in its peers' own: no variance ratio";
-	else if (b->matched < 2)
+	else if (b->count[COUNT_MATCHED] < 2)
 		*reason = "one matched pupil has no variance: no variance ratio";
 	if (*reason != NULL)
 		return NAN;
 
-	own = balance_variance(b->own_square, b->own, n);
-	pools = true_variance((dd_value(b->within) + dd_centred(b->mean_square, b->mean, n)) / n,
-						  sqrt(dd_value(b->mean_square) / n));
-	left = 1 - dd_value(b->leaning) / n / n;
+	own = balance_variance(b->sum[B_OWN_SQUARE], b->sum[B_OWN], n);
+	pools = true_variance((dd_value(b->sum[B_WITHIN]) + dd_centred(b->sum[B_MEAN_SQUARE], b->sum[B_MEAN], n)) / n,
+						  sqrt(dd_value(b->sum[B_MEAN_SQUARE]) / n));
+	left = 1 - dd_value(b->sum[B_REUSE]) / n / n;
 	if (!(pools > 0) || !(left > 0))
 	{
 		*reason = "the pools do not vary on the covariate: no variance ratio";
@@ -295,36 +244,38 @@ balance_variance_ratio(const Balance *b, const char **reason)
 	return own / (pools / left);
 }
 
+/* The columns of sipp.covariate_balance */
+enum
+{
+	C_PUPILS, C_MATCHED, C_UNMATCHED, C_ACTUAL, C_VIRTUAL, C_DIFFERENCE, C_SD, C_SMD,
+	C_VARIANCE_RATIO, C_VERDICT, C_DROPPED, C_REASON, C_COLUMNS
+};
+
 /*
  * sipp_balance_final(internal): the row of sipp.covariate_balance.
  */
 Datum
 sipp_balance_final(PG_FUNCTION_ARGS)
 {
-	static const Balance nobody;
-	const Balance *b;
-	double		n;
+	const PupilState *b = state_final(fcinfo, &balance_kind);
+	double		n = (double) b->count[COUNT_MATCHED];
 	double		difference = NAN;
-	double		sd;
+	double		sd = balance_sd(b);
 	double		smd = NAN;
 	double		ratio = NAN;
 	const char *reason = NULL;
-	Datum		values[12];
-	bool		nulls[12] = {false};
+	Datum		values[C_COLUMNS];
+	bool		nulls[C_COLUMNS] = {false};
 
-	(void) aggregate_context(fcinfo, FUNC);
-	b = PG_ARGISNULL(0) ? &nobody : (Balance *) PG_GETARG_POINTER(0);
-	n = (double) b->matched;
-	sd = balance_sd(b);
-	if (b->pupils == 0)
+	if (b->count[COUNT_PUPILS] == 0)
 		reason = "no pupil has the covariate";
-	else if (b->matched == 0)
+	else if (b->count[COUNT_MATCHED] == 0)
 		reason = empty_reason(b->empty);
 	else
 	{
 		const char *no_ratio = NULL;
 
-		difference = dd_value(dd_div(b->difference, n));
+		difference = dd_value(dd_div(b->sum[B_DIFFERENCE], n));
 		if (isnan(sd))
 			reason = "one pupil has no standard deviation";
 		else if (sd == 0)
@@ -336,18 +287,18 @@ sipp_balance_final(PG_FUNCTION_ARGS)
 			reason = no_ratio;
 	}
 
-	values[0] = Int64GetDatum(b->pupils);
-	values[1] = Int64GetDatum(b->matched);
-	values[2] = Int64GetDatum(b->pupils - b->matched);
-	put_float(values, nulls, 3, b->matched > 0 ? dd_value(dd_div(b->own, n)) : NAN);
-	put_float(values, nulls, 4, b->matched > 0 ? dd_value(dd_div(b->mean, n)) : NAN);
-	put_float(values, nulls, 5, difference);
-	put_float(values, nulls, 6, sd);
-	put_float(values, nulls, 7, smd);
-	put_float(values, nulls, 8, ratio);
-	put_text(values, nulls, 9, isnan(smd) ? NULL :
+	values[C_PUPILS] = Int64GetDatum(b->count[COUNT_PUPILS]);
+	values[C_MATCHED] = Int64GetDatum(b->count[COUNT_MATCHED]);
+	values[C_UNMATCHED] = Int64GetDatum(b->count[COUNT_PUPILS] - b->count[COUNT_MATCHED]);
+	put_float(values, nulls, C_ACTUAL, b->count[COUNT_MATCHED] > 0 ? dd_value(dd_div(b->sum[B_OWN], n)) : NAN);
+	put_float(values, nulls, C_VIRTUAL, b->count[COUNT_MATCHED] > 0 ? dd_value(dd_div(b->sum[B_MEAN], n)) : NAN);
+	put_float(values, nulls, C_DIFFERENCE, difference);
+	put_float(values, nulls, C_SD, sd);
+	put_float(values, nulls, C_SMD, smd);
+	put_float(values, nulls, C_VARIANCE_RATIO, ratio);
+	put_text(values, nulls, C_VERDICT, isnan(smd) ? NULL :
 			 is_balanced(b, difference, sd) ? "balanced" : "imbalanced");
-	values[10] = Int64GetDatum(b->dropped);
-	put_text(values, nulls, 11, reason);
-	PG_RETURN_DATUM(row_datum(result_desc(fcinfo), lengthof(values), values, nulls));
+	values[C_DROPPED] = Int64GetDatum(b->count[COUNT_DROPPED]);
+	put_text(values, nulls, C_REASON, reason);
+	PG_RETURN_DATUM(row_datum(result_desc(fcinfo), C_COLUMNS, values, nulls));
 }

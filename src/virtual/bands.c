@@ -14,15 +14,14 @@
 #include <math.h>
 
 #include "miscadmin.h"
-#include "utils/memutils.h"
 
+#include "base/memory.h"
 #include "base/row.h"
 #include "virtual/aggregate.h"
 #include "virtual/keys.h"
 
 #define FUNC "sipp.attainment_bands"
 
-#define MIN_ROOM	64
 #define NBAND		3
 
 PG_FUNCTION_INFO_V1(sipp_attainment_bands_accum);
@@ -33,38 +32,40 @@ PG_FUNCTION_INFO_V1(sipp_attainment_bands_final);
 
 typedef struct Bands
 {
-	MemoryContext cxt;			/* holds the array */
 	int			width;			/* numbers a pupil: points, or points and weight */
 	int64		dropped;
-	int64		pupils;
-	int64		room;
-	double	   *value;			/* [pupils][width] */
+	StateArray	pupils;			/* double[pupils][width] */
 } Bands;
 
-/* The state in argument 0; a new one where it is NULL. */
-static Bands *
-bands_begin(FunctionCallInfo fcinfo, int width)
-{
-	MemoryContext cxt = aggregate_context(fcinfo, FUNC);
-	Bands	   *b = state_begin(fcinfo, FUNC, sizeof(Bands));
+static void bands_merge(void *into, const void *from);
 
-	b->cxt = cxt;
+static const StateKind bands_kind = {
+	FUNC, sizeof(Bands), offsetof(Bands, pupils), "pupils", bands_merge
+};
+
+/* Return where n more pupils go, of whom each has so many numbers. */
+static double *
+bands_append(Bands *b, int width, int64 n)
+{
+	int64		first = b->pupils.n;
+
 	b->width = width;
-	return b;
+	b->pupils.element = sizeof(double) * width;
+	state_array_reserve(&b->pupils, n);
+	b->pupils.n += n;
+	return (double *) b->pupils.data + first * width;
 }
 
-/* Room for n more pupils, at least doubling what there is. */
 static void
-bands_reserve(Bands *b, int64 n)
+bands_merge(void *into, const void *from)
 {
-	int64		room = Max(Max(b->pupils + n, 2 * b->room), MIN_ROOM);
-	size_t		size = sizeof(double) * b->width;
+	Bands	   *a = into;
+	const Bands *b = from;
 
-	if (b->room - b->pupils >= n)
-		return;
-	b->value = b->room == 0 ? MemoryContextAllocHuge(b->cxt, size * room)
-		: repalloc_huge(b->value, size * room);
-	b->room = room;
+	a->dropped += b->dropped;
+	if (b->pupils.n > 0)
+		memcpy(bands_append(a, b->width, b->pupils.n), b->pupils.data,
+			   b->pupils.element * b->pupils.n);
 }
 
 /*
@@ -74,7 +75,7 @@ Datum
 sipp_attainment_bands_accum(PG_FUNCTION_ARGS)
 {
 	bool		weighted = PG_NARGS() > 2;
-	Bands	   *b = bands_begin(fcinfo, weighted ? 2 : 1);
+	Bands	   *b = state_begin(fcinfo, &bands_kind);
 	double		points;
 	double		weight = 1;
 	double	   *v;
@@ -84,7 +85,7 @@ sipp_attainment_bands_accum(PG_FUNCTION_ARGS)
 		b->dropped++;
 		PG_RETURN_POINTER(b);
 	}
-	points = outcome_number(PG_GETARG_DATUM(1), false, FUNC, "points");
+	points = outcome_checked(PG_GETARG_FLOAT8(1), FUNC, "points");
 	if (weighted)
 		weight = PG_GETARG_FLOAT8(2);
 	if (!(weight >= 0) || isinf(weight))
@@ -92,8 +93,7 @@ sipp_attainment_bands_accum(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("argument \"weight\" of %s must be finite and not negative", FUNC),
 				 errdetail("It is %g.", weight)));
-	bands_reserve(b, 1);
-	v = b->value + b->pupils++ * b->width;
+	v = bands_append(b, weighted ? 2 : 1, 1);
 	/* zero has one spelling, so that the order of rows does not show */
 	v[0] = points + 0.0;
 	if (weighted)
@@ -107,24 +107,7 @@ sipp_attainment_bands_accum(PG_FUNCTION_ARGS)
 Datum
 sipp_attainment_bands_combine(PG_FUNCTION_ARGS)
 {
-	const Bands *b = PG_ARGISNULL(1) ? NULL : (Bands *) PG_GETARG_POINTER(1);
-	Bands	   *a;
-
-	if (b == NULL)
-	{
-		if (PG_ARGISNULL(0))
-			PG_RETURN_NULL();
-		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	}
-	a = bands_begin(fcinfo, b->width);
-	a->dropped += b->dropped;
-	if (b->pupils > 0)
-	{
-		bands_reserve(a, b->pupils);
-		memcpy(a->value + a->pupils * a->width, b->value, sizeof(double) * b->pupils * b->width);
-		a->pupils += b->pupils;
-	}
-	PG_RETURN_POINTER(a);
+	return state_combine(fcinfo, &bands_kind);
 }
 
 /*
@@ -133,24 +116,7 @@ sipp_attainment_bands_combine(PG_FUNCTION_ARGS)
 Datum
 sipp_attainment_bands_serialize(PG_FUNCTION_ARGS)
 {
-	const Bands *b;
-	size_t		size;
-	bytea	   *out;
-
-	(void) aggregate_context(fcinfo, FUNC);
-	b = (Bands *) PG_GETARG_POINTER(0);
-	size = VARHDRSZ + sizeof(Bands) + sizeof(double) * (size_t) b->pupils * b->width;
-	if (size > MaxAllocSize)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("%s: one worker's pupils are more than 1 GB", FUNC),
-				 errhint("Set max_parallel_workers_per_gather to 0 for this query.")));
-	out = palloc(size);
-	SET_VARSIZE(out, size);
-	memcpy(VARDATA(out), b, sizeof(Bands));
-	if (b->pupils > 0)
-		memcpy(VARDATA(out) + sizeof(Bands), b->value, sizeof(double) * b->pupils * b->width);
-	PG_RETURN_BYTEA_P(out);
+	return state_serialize(fcinfo, &bands_kind);
 }
 
 /*
@@ -159,23 +125,7 @@ sipp_attainment_bands_serialize(PG_FUNCTION_ARGS)
 Datum
 sipp_attainment_bands_deserialize(PG_FUNCTION_ARGS)
 {
-	bytea	   *bytes;
-	Bands	   *b = palloc(sizeof(Bands));
-	size_t		size;
-
-	(void) aggregate_context(fcinfo, FUNC);
-	bytes = PG_GETARG_BYTEA_PP(0);
-	if (VARSIZE_ANY_EXHDR(bytes) < sizeof(Bands))
-		elog(ERROR, "invalid serialized state of %s", FUNC);
-	memcpy(b, VARDATA_ANY(bytes), sizeof(Bands));
-	size = sizeof(double) * (size_t) b->pupils * b->width;
-	if (VARSIZE_ANY_EXHDR(bytes) != sizeof(Bands) + size)
-		elog(ERROR, "invalid serialized state of %s", FUNC);
-	b->cxt = CurrentMemoryContext;
-	b->room = Max(b->pupils, 1);
-	b->value = MemoryContextAllocHuge(b->cxt, sizeof(double) * b->room * b->width);
-	memcpy(b->value, VARDATA_ANY(bytes) + sizeof(Bands), size);
-	PG_RETURN_POINTER(b);
+	return state_deserialize(fcinfo, &bands_kind);
 }
 
 /* Order by points, then by weight where there are weights. */
@@ -216,7 +166,7 @@ bands_means(const Bands *b, const double *sorted, double *mean, double band[NBAN
 	int			k = -1;
 
 	/* a power of two brings the weights to about 1, so that no product overflows or is lost */
-	for (int64 i = 0; i < b->pupils && b->width > 1; i++)
+	for (int64 i = 0; i < b->pupils.n && b->width > 1; i++)
 		largest = Max(largest, sorted[i * 2 + 1]);
 	if (largest > 0)
 	{
@@ -226,10 +176,10 @@ bands_means(const Bands *b, const double *sorted, double *mean, double band[NBAN
 		scale = ldexp(1, Min(-exponent, 1000));
 	}
 
-	for (int64 i = 0; i < b->pupils; i++)
+	for (int64 i = 0; i < b->pupils.n; i++)
 		total = dd_plus(total, bands_weight(b, sorted, i, scale));
 
-	for (int64 i = 0; i < b->pupils; i++)
+	for (int64 i = 0; i < b->pupils.n; i++)
 	{
 		double		points = sorted[i * b->width];
 		Dd			left = dd_make(bands_weight(b, sorted, i, scale));
@@ -263,30 +213,32 @@ bands_means(const Bands *b, const double *sorted, double *mean, double band[NBAN
 	return dd_value(total) / scale;
 }
 
+/* The columns of sipp.bands */
+enum
+{
+	C_PUPILS, C_WEIGHT, C_MEAN, C_BANDS, C_DROPPED = C_BANDS + NBAND, C_COLUMNS
+};
+
 /*
  * sipp_attainment_bands_final(internal): the row of sipp.bands.
  */
 Datum
 sipp_attainment_bands_final(PG_FUNCTION_ARGS)
 {
-	static const Bands nobody;
-	const Bands *b;
-	double	   *sorted = NULL;
+	const Bands *b = state_final(fcinfo, &bands_kind);
 	double		mean = NAN;
 	double		weight = 0;
 	double		band[NBAND] = {NAN, NAN, NAN};
-	Datum		values[7];
-	bool		nulls[7] = {false};
+	Datum		values[C_COLUMNS];
+	bool		nulls[C_COLUMNS] = {false};
 
-	(void) aggregate_context(fcinfo, FUNC);
-	b = PG_ARGISNULL(0) ? &nobody : (Bands *) PG_GETARG_POINTER(0);
-	if (b->pupils > 0)
+	if (b->pupils.n > 0)
 	{
-		size_t		size = sizeof(double) * b->width;
+		Size		size = b->pupils.element;
+		double	   *sorted = huge_array(CurrentMemoryContext, size, b->pupils.n);
 
-		sorted = MemoryContextAllocHuge(CurrentMemoryContext, size * b->pupils);
-		memcpy(sorted, b->value, size * b->pupils);
-		qsort_interruptible(sorted, b->pupils, size, compare_pupils, unconstify(int *, &b->width));
+		memcpy(sorted, b->pupils.data, size * b->pupils.n);
+		qsort_interruptible(sorted, b->pupils.n, size, compare_pupils, unconstify(int *, &b->width));
 		weight = bands_means(b, sorted, &mean, band);
 		pfree(sorted);
 	}
@@ -295,11 +247,11 @@ sipp_attainment_bands_final(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("value out of range: the sum of weights in %s overflows", FUNC)));
 
-	values[0] = Int64GetDatum(b->pupils);
-	put_float(values, nulls, 1, weight);
-	put_float(values, nulls, 2, mean);
+	values[C_PUPILS] = Int64GetDatum(b->pupils.n);
+	put_float(values, nulls, C_WEIGHT, weight);
+	put_float(values, nulls, C_MEAN, mean);
 	for (int k = 0; k < NBAND; k++)
-		put_float(values, nulls, 3 + k, band[k]);
-	values[6] = Int64GetDatum(b->dropped);
-	PG_RETURN_DATUM(row_datum(result_desc(fcinfo), lengthof(values), values, nulls));
+		put_float(values, nulls, C_BANDS + k, band[k]);
+	values[C_DROPPED] = Int64GetDatum(b->dropped);
+	PG_RETURN_DATUM(row_datum(result_desc(fcinfo), C_COLUMNS, values, nulls));
 }

@@ -36,36 +36,29 @@
 #define NOTICE_SHARE	0.3		/* of a cell left out: differences grow by 1 / .7 */
 
 PG_FUNCTION_INFO_V1(sipp_virtual_school_accum);
-PG_FUNCTION_INFO_V1(sipp_virtual_school_bool_accum);
 PG_FUNCTION_INFO_V1(sipp_virtual_school_combine);
 PG_FUNCTION_INFO_V1(sipp_virtual_school_serialize);
 PG_FUNCTION_INFO_V1(sipp_virtual_school_deserialize);
 PG_FUNCTION_INFO_V1(sipp_virtual_school_final);
 
-typedef struct Benchmark
+/* The sums of a PupilState */
+enum
 {
-	int64		pupils;			/* with an outcome */
-	int64		matched;		/* of these, with somebody in the pool */
-	int64		single;			/* of these, with a pool of one */
-	int64		dropped;
-	int64		k;				/* comparators a pupil of a draw; 0: no row yet */
-	Units		units;
-	bool		uncounted;		/* a pupil that its own peers do not count */
-	bool		share_known;
-	int			empty;			/* causes of empty pools (aggregate.h) */
-	double		max_share;		/* largest part of a cell that is left out */
-
 	/* over the matched pupils */
-	Dd			outcome;		/* y */
-	Dd			difference;		/* y - m */
-	Dd			leaning;		/* a / N */
-	Dd			single_leaning; /* a, where the pool is one */
+	B_OUTCOME,					/* y */
+	B_DIFFERENCE,				/* y - m */
+	B_REUSE,					/* a / N */
+	B_SINGLE_REUSE,				/* a, where the pool is one */
 	/* over those with a pool of two or more */
-	Dd			variance;		/* S2 */
-	Dd			leaning_variance;	/* a S2 / N */
-	Dd			fixed;			/* S2 (N - 1) / N */
-	Dd			draw;			/* S2 / k (1 - k / N) */
-} Benchmark;
+	B_VARIANCE,					/* S2 */
+	B_VARIANCE_REUSE,			/* a S2 / N */
+	B_FIXED,					/* S2 (N - 1) / N */
+	B_DRAW						/* S2 / k (1 - k / N) */
+};
+
+static void benchmark_merge(void *into, const void *from);
+
+static const StateKind benchmark_kind = {FUNC, sizeof(PupilState),.merge = benchmark_merge};
 
 /* What the final function keeps as long as its query. */
 typedef struct BenchmarkCall
@@ -91,22 +84,16 @@ flip_risk(double z, double noise)
 	return dist_norm_sf(near / noise) + dist_norm_cdf(far / noise);
 }
 
-/* The number of comparators must be one and the same in all rows of a group. */
 static void
-benchmark_k(Benchmark *b, int64 k)
+benchmark_merge(void *into, const void *from)
 {
-	if (b->k == 0)
-		b->k = k;
-	else if (k != 0 && k != b->k)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"k\" of %s must be the same in every row of a group", FUNC),
-				 errdetail("It is " INT64_FORMAT " and " INT64_FORMAT ".", b->k, k)));
+	pupil_state_setting(into, ((const PupilState *) from)->setting, "k", FUNC);
+	pupil_state_merge(into, from);
 }
 
-/* The argument k, checked. */
+/* Read the argument k, checked. */
 static int64
-benchmark_k_argument(FunctionCallInfo fcinfo)
+benchmark_k(FunctionCallInfo fcinfo)
 {
 	int64		k;
 
@@ -126,14 +113,14 @@ benchmark_k_argument(FunctionCallInfo fcinfo)
 	return k;
 }
 
-/* One pupil. */
+/* Add one pupil. */
 static void
-benchmark_add(Benchmark *b, double y, const Peers *p)
+benchmark_add(PupilState *b, double y, const Peers *p)
 {
 	double		n = (double) p->pool;
-	double		k = (double) Min(b->k, p->pool);
+	double		k = Min(b->setting, n);
 
-	b->pupils++;
+	b->count[COUNT_PUPILS]++;
 	units_add(&b->units, p->unit);
 	if (p->pool == 0)
 	{
@@ -141,75 +128,59 @@ benchmark_add(Benchmark *b, double y, const Peers *p)
 		return;
 	}
 
-	b->matched++;
-	b->uncounted |= !PEERS_COUNT_PUPIL(p);
+	b->count[COUNT_MATCHED]++;
+	if (!PEERS_COUNT_PUPIL(p))
+		b->marks |= MARK_UNCOUNTED;
 	if (p->total > 0)
 	{
-		double		share = (double) (p->total - p->pool) / (double) p->total;
-
-		b->max_share = b->share_known ? Max(b->max_share, share) : share;
-		b->share_known = true;
+		b->max_share = Max(b->max_share, (double) (p->total - p->pool) / (double) p->total);
+		b->marks |= MARK_SHARE_KNOWN;
 	}
-	b->outcome = dd_plus(b->outcome, y);
-	b->difference = dd_add(b->difference, dd_two_sum(y, -p->mean));
-	b->leaning = dd_plus(b->leaning, p->sharing / n);
+	b->sum[B_OUTCOME] = dd_plus(b->sum[B_OUTCOME], y);
+	b->sum[B_DIFFERENCE] = dd_add(b->sum[B_DIFFERENCE], dd_two_sum(y, -p->mean));
+	b->sum[B_REUSE] = dd_plus(b->sum[B_REUSE], p->sharing / n);
 	if (p->pool == 1)
 	{
-		b->single++;
-		b->single_leaning = dd_plus(b->single_leaning, p->sharing);
+		b->count[COUNT_SINGLE]++;
+		b->sum[B_SINGLE_REUSE] = dd_plus(b->sum[B_SINGLE_REUSE], p->sharing);
 		return;
 	}
-	b->variance = dd_plus(b->variance, p->variance);
-	b->leaning_variance = dd_plus(b->leaning_variance, p->sharing * p->variance / n);
-	b->fixed = dd_plus(b->fixed, p->variance * ((n - 1) / n));
-	b->draw = dd_plus(b->draw, p->variance / k * ((n - k) / n));
-}
-
-/* The transition, of both types of outcome. */
-static Datum
-benchmark_accum(FunctionCallInfo fcinfo, bool is_boolean)
-{
-	Benchmark  *b = state_begin(fcinfo, FUNC, sizeof(Benchmark));
-	double		y;
-
-	benchmark_k(b, benchmark_k_argument(fcinfo));
-	if (PG_ARGISNULL(1))
-	{
-		b->dropped++;
-		PG_RETURN_POINTER(b);
-	}
-	y = outcome_number(PG_GETARG_DATUM(1), is_boolean, FUNC, "outcome");
-	if (PG_ARGISNULL(2))
-	{
-		b->pupils++;			/* a cell that nobody published: unmatched */
-		b->empty |= empty_cause(NULL);
-	}
-	else
-	{
-		if (is_boolean)
-			peers_need_binary(PG_GETARG_PEERS(2), FUNC, "peers");
-		benchmark_add(b, y, PG_GETARG_PEERS(2));
-	}
-	PG_RETURN_POINTER(b);
+	b->sum[B_VARIANCE] = dd_plus(b->sum[B_VARIANCE], p->variance);
+	b->sum[B_VARIANCE_REUSE] = dd_plus(b->sum[B_VARIANCE_REUSE], p->sharing * p->variance / n);
+	b->sum[B_FIXED] = dd_plus(b->sum[B_FIXED], p->variance * ((n - 1) / n));
+	b->sum[B_DRAW] = dd_plus(b->sum[B_DRAW], p->variance / k * ((n - k) / n));
 }
 
 /*
- * sipp_virtual_school_accum(internal, float8, peers [, k]): transition.
+ * sipp_virtual_school_accum(internal, "any", peers [, k]): transition.
  */
 Datum
 sipp_virtual_school_accum(PG_FUNCTION_ARGS)
 {
-	return benchmark_accum(fcinfo, false);
-}
+	PupilState *b = state_begin(fcinfo, &benchmark_kind);
+	ArgKind		kind = outcome_kind_cached(fcinfo, 1, FUNC, "outcome");
+	double		y;
 
-/*
- * sipp_virtual_school_bool_accum(internal, boolean, peers [, k]): the same of a
- * yes/no outcome.
- */
-Datum
-sipp_virtual_school_bool_accum(PG_FUNCTION_ARGS)
-{
-	return benchmark_accum(fcinfo, true);
+	pupil_state_setting(b, (double) benchmark_k(fcinfo), "k", FUNC);
+	if (PG_ARGISNULL(1))
+	{
+		b->count[COUNT_DROPPED]++;
+		PG_RETURN_POINTER(b);
+	}
+	y = outcome_checked(arg_number(kind, PG_GETARG_DATUM(1)), FUNC, "outcome");
+	if (PG_ARGISNULL(2))
+	{
+		/* a cell that nobody published: unmatched */
+		b->count[COUNT_PUPILS]++;
+		b->empty |= empty_cause(NULL);
+	}
+	else
+	{
+		if (kind == ARG_BOOL)
+			peers_need_binary(PG_GETARG_PEERS(2), FUNC, "peers");
+		benchmark_add(b, y, PG_GETARG_PEERS(2));
+	}
+	PG_RETURN_POINTER(b);
 }
 
 /*
@@ -218,35 +189,7 @@ sipp_virtual_school_bool_accum(PG_FUNCTION_ARGS)
 Datum
 sipp_virtual_school_combine(PG_FUNCTION_ARGS)
 {
-	const Benchmark *b = PG_ARGISNULL(1) ? NULL : (Benchmark *) PG_GETARG_POINTER(1);
-	Benchmark  *a;
-
-	if (b == NULL)
-	{
-		if (PG_ARGISNULL(0))
-			PG_RETURN_NULL();
-		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	}
-	a = state_begin(fcinfo, FUNC, sizeof(Benchmark));
-	benchmark_k(a, b->k);
-	units_merge(&a->units, &b->units);
-	a->pupils += b->pupils;
-	a->matched += b->matched;
-	a->single += b->single;
-	a->dropped += b->dropped;
-	a->uncounted |= b->uncounted;
-	a->share_known |= b->share_known;
-	a->empty |= b->empty;
-	a->max_share = Max(a->max_share, b->max_share);
-	a->outcome = dd_add(a->outcome, b->outcome);
-	a->difference = dd_add(a->difference, b->difference);
-	a->leaning = dd_add(a->leaning, b->leaning);
-	a->single_leaning = dd_add(a->single_leaning, b->single_leaning);
-	a->variance = dd_add(a->variance, b->variance);
-	a->leaning_variance = dd_add(a->leaning_variance, b->leaning_variance);
-	a->fixed = dd_add(a->fixed, b->fixed);
-	a->draw = dd_add(a->draw, b->draw);
-	PG_RETURN_POINTER(a);
+	return state_combine(fcinfo, &benchmark_kind);
 }
 
 /*
@@ -255,7 +198,7 @@ sipp_virtual_school_combine(PG_FUNCTION_ARGS)
 Datum
 sipp_virtual_school_serialize(PG_FUNCTION_ARGS)
 {
-	return state_to_bytes(fcinfo, FUNC, sizeof(Benchmark));
+	return state_serialize(fcinfo, &benchmark_kind);
 }
 
 /*
@@ -264,34 +207,10 @@ sipp_virtual_school_serialize(PG_FUNCTION_ARGS)
 Datum
 sipp_virtual_school_deserialize(PG_FUNCTION_ARGS)
 {
-	return state_from_bytes(fcinfo, FUNC, sizeof(Benchmark));
+	return state_deserialize(fcinfo, &benchmark_kind);
 }
 
-/* The reason of a group without a matched pupil: see aggregate.h. */
-const char *
-empty_reason(int causes)
-{
-	switch (causes)
-	{
-		case EMPTY_ABSENT:
-			return "no pupil has peers";
-		case EMPTY_OWN:
-			return "every pool is empty: in each cell only one unit has outcomes";
-		case EMPTY_LEFT_OUT:
-		case EMPTY_OWN | EMPTY_LEFT_OUT:
-			return "every pool is empty: all others with an outcome share a key that is left out";
-		case EMPTY_UNKNOWN:
-			return "every pool is empty: nobody in the cells has an outcome";
-		case EMPTY_NEAREST:
-			return "every pool is empty: no score, nobody else to take, or nobody within the caliper";
-		case EMPTY_STORED:
-			return "every pool is empty: so are the stored cells";
-		default:
-			return "every pool is empty";
-	}
-}
-
-/* What to do about it. */
+/* Say what to do about a group without a matched pupil. */
 static const char *
 empty_hint(int causes)
 {
@@ -321,16 +240,17 @@ empty_hint(int causes)
  * of a cell.
  */
 static void
-benchmark_notices(BenchmarkCall *call, const Benchmark *b)
+benchmark_notices(BenchmarkCall *call, const PupilState *b)
 {
-	if (b->pupils > 0 && b->matched == 0)
+	if (b->count[COUNT_PUPILS] > 0 && b->count[COUNT_MATCHED] == 0)
 	{
 		if (!call->empty_noticed)
 			ereport(NOTICE,
 					(errmsg("%s: a group has no matched pupil, %s", FUNC, empty_reason(b->empty)),
 					 errdetail_plural("It has " INT64_FORMAT " pupil with an outcome.",
 									  "It has " INT64_FORMAT " pupils with an outcome.",
-									  (unsigned long) b->pupils, b->pupils),
+									  (unsigned long) b->count[COUNT_PUPILS],
+									  b->count[COUNT_PUPILS]),
 					 errhint("%s", empty_hint(b->empty))));
 		call->empty_noticed = true;
 	}
@@ -346,92 +266,118 @@ benchmark_notices(BenchmarkCall *call, const Benchmark *b)
 	}
 }
 
+/* The figures of a group; NaN where there is none. */
+typedef struct BenchmarkFigures
+{
+	double		variance;		/* mean S2, that of pools of one borrowed */
+	double		difference;
+	double		std_error;
+	double		fixed_pool_se;
+	double		draw_se;
+	double		z;
+	double		ess;
+	const char *reason;			/* why figures are missing, or NULL */
+} BenchmarkFigures;
+
+/* Compute the standard error and what follows from it, of one unit that counts its pupils. */
+static void
+benchmark_error(const PupilState *b, double n, BenchmarkFigures *f)
+{
+	double		own_part = f->variance * n;
+	double		pool_part = dd_value(b->sum[B_VARIANCE_REUSE]) +
+		f->variance * dd_value(b->sum[B_SINGLE_REUSE]);
+
+	f->ess = n * n / dd_value(b->sum[B_REUSE]);
+	f->std_error = sqrt(own_part + pool_part) / n;
+	if (isnan(f->std_error))
+		f->reason = "every pool is of one pupil: no standard error";
+	else if (f->std_error == 0)
+		f->reason = "outcomes do not vary within the pools: no z";
+	else
+		f->z = f->difference / f->std_error;
+}
+
+/* Compute the figures of a group: the equations are at the head of the file. */
+static BenchmarkFigures
+benchmark_figures(const PupilState *b)
+{
+	BenchmarkFigures f = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NULL};
+	double		n = (double) b->count[COUNT_MATCHED];
+	int64		several = b->count[COUNT_MATCHED] - b->count[COUNT_SINGLE];
+
+	if (b->count[COUNT_PUPILS] == 0)
+		f.reason = "no pupil has an outcome";
+	else if (b->count[COUNT_MATCHED] == 0)
+		f.reason = empty_reason(b->empty);
+	if (f.reason != NULL)
+		return f;
+
+	f.difference = dd_value(dd_div(b->sum[B_DIFFERENCE], n));
+	f.draw_se = sqrt(dd_value(b->sum[B_DRAW])) / n;
+	if (several > 0)
+		f.variance = dd_value(b->sum[B_VARIANCE]) / (double) several;
+	if (b->units.several)
+	{
+		f.reason = "the pupils are of more than one unit: no standard error";
+		return f;
+	}
+	f.fixed_pool_se = sqrt(dd_value(b->sum[B_FIXED])) / n;
+	if (b->marks & MARK_UNCOUNTED)
+		f.reason = "a pupil with an outcome is not counted in its peers' own: no standard error";
+	else
+		benchmark_error(b, n, &f);
+	return f;
+}
+
+/* The columns of sipp.benchmark */
+enum
+{
+	C_PUPILS, C_MATCHED, C_UNMATCHED, C_ACTUAL, C_VIRTUAL, C_DIFFERENCE, C_STD_ERROR,
+	C_FIXED_POOL_SE, C_Z, C_P_VALUE, C_EFFECT_SIZE, C_ESS, C_SINGLE_POOL, C_MAX_LEFT_OUT_SHARE,
+	C_DRAW_SE, C_FLIP_RISK, C_DROPPED, C_REASON, C_COLUMNS
+};
+
 /*
  * sipp_virtual_school_final(internal): the row of sipp.benchmark.
  */
 Datum
 sipp_virtual_school_final(PG_FUNCTION_ARGS)
 {
-	static const Benchmark nobody;
+	const PupilState *b = state_final(fcinfo, &benchmark_kind);
 	BenchmarkCall *call = fcinfo->flinfo->fn_extra;
-	const Benchmark *b;
-	double		n;
-	double		variance = NAN; /* mean S2, that of pools of one borrowed */
-	double		difference = NAN;
-	double		se = NAN;
-	double		fixed_se = NAN;
-	double		draw_se = NAN;
-	double		z = NAN;
-	double		ess = NAN;
-	const char *reason = NULL;
-	Datum		values[18];
-	bool		nulls[18] = {false};
+	BenchmarkFigures f = benchmark_figures(b);
+	double		n = (double) b->count[COUNT_MATCHED];
+	Datum		values[C_COLUMNS];
+	bool		nulls[C_COLUMNS] = {false};
 
-	(void) aggregate_context(fcinfo, FUNC);
 	if (call == NULL)
 	{
 		call = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(BenchmarkCall));
 		call->desc = make_result_desc(fcinfo);
 		fcinfo->flinfo->fn_extra = call;
 	}
-	b = PG_ARGISNULL(0) ? &nobody : (Benchmark *) PG_GETARG_POINTER(0);
-	n = (double) b->matched;
 	benchmark_notices(call, b);
 
-	if (b->pupils == 0)
-		reason = "no pupil has an outcome";
-	else if (b->matched == 0)
-		reason = empty_reason(b->empty);
-	else
-	{
-		difference = dd_value(dd_div(b->difference, n));
-		draw_se = sqrt(dd_value(b->draw)) / n;
-		if (b->matched > b->single)
-			variance = dd_value(b->variance) / (double) (b->matched - b->single);
-
-		if (b->units.several)
-			reason = "the pupils are of more than one unit: no standard error";
-		else
-		{
-			double		own_part = variance * n;
-			double		pool_part = dd_value(b->leaning_variance) +
-				variance * dd_value(b->single_leaning);
-
-			fixed_se = sqrt(dd_value(b->fixed)) / n;
-			if (b->uncounted)
-				reason = "a pupil with an outcome is not counted in its peers' own: no standard error";
-			else
-			{
-				ess = n * n / dd_value(b->leaning);
-				se = sqrt(own_part + pool_part) / n;
-				if (isnan(se))
-					reason = "every pool is of one pupil: no standard error";
-				else if (se == 0)
-					reason = "outcomes do not vary within the pools: no z";
-				else
-					z = difference / se;
-			}
-		}
-	}
-
-	values[0] = Int64GetDatum(b->pupils);
-	values[1] = Int64GetDatum(b->matched);
-	values[2] = Int64GetDatum(b->pupils - b->matched);
-	put_float(values, nulls, 3, b->matched > 0 ? dd_value(dd_div(b->outcome, n)) : NAN);
-	put_float(values, nulls, 4, b->matched > 0 ?
-			  dd_value(dd_div(dd_sub(b->outcome, b->difference), n)) : NAN);
-	put_float(values, nulls, 5, difference);
-	put_float(values, nulls, 6, se);
-	put_float(values, nulls, 7, fixed_se);
-	put_float(values, nulls, 8, z);
-	put_float(values, nulls, 9, isnan(z) ? NAN : 2 * dist_norm_sf(fabs(z)));
-	put_float(values, nulls, 10, variance > 0 ? difference / sqrt(variance) : NAN);
-	put_float(values, nulls, 11, ess);
-	values[12] = Int64GetDatum(b->single);
-	put_float(values, nulls, 13, b->share_known ? b->max_share : NAN);
-	put_float(values, nulls, 14, draw_se);
-	put_float(values, nulls, 15, flip_risk(z, draw_se / se));
-	values[16] = Int64GetDatum(b->dropped);
-	put_text(values, nulls, 17, reason);
-	PG_RETURN_DATUM(row_datum(call->desc, lengthof(values), values, nulls));
+	values[C_PUPILS] = Int64GetDatum(b->count[COUNT_PUPILS]);
+	values[C_MATCHED] = Int64GetDatum(b->count[COUNT_MATCHED]);
+	values[C_UNMATCHED] = Int64GetDatum(b->count[COUNT_PUPILS] - b->count[COUNT_MATCHED]);
+	put_float(values, nulls, C_ACTUAL, n > 0 ? dd_value(dd_div(b->sum[B_OUTCOME], n)) : NAN);
+	put_float(values, nulls, C_VIRTUAL, n > 0 ?
+			  dd_value(dd_div(dd_sub(b->sum[B_OUTCOME], b->sum[B_DIFFERENCE]), n)) : NAN);
+	put_float(values, nulls, C_DIFFERENCE, f.difference);
+	put_float(values, nulls, C_STD_ERROR, f.std_error);
+	put_float(values, nulls, C_FIXED_POOL_SE, f.fixed_pool_se);
+	put_float(values, nulls, C_Z, f.z);
+	put_float(values, nulls, C_P_VALUE, isnan(f.z) ? NAN : 2 * dist_norm_sf(fabs(f.z)));
+	put_float(values, nulls, C_EFFECT_SIZE,
+			  f.variance > 0 ? f.difference / sqrt(f.variance) : NAN);
+	put_float(values, nulls, C_ESS, f.ess);
+	values[C_SINGLE_POOL] = Int64GetDatum(b->count[COUNT_SINGLE]);
+	put_float(values, nulls, C_MAX_LEFT_OUT_SHARE,
+			  b->marks & MARK_SHARE_KNOWN ? b->max_share : NAN);
+	put_float(values, nulls, C_DRAW_SE, f.draw_se);
+	put_float(values, nulls, C_FLIP_RISK, flip_risk(f.z, f.draw_se / f.std_error));
+	values[C_DROPPED] = Int64GetDatum(b->count[COUNT_DROPPED]);
+	put_text(values, nulls, C_REASON, f.reason);
+	PG_RETURN_DATUM(row_datum(call->desc, C_COLUMNS, values, nulls));
 }

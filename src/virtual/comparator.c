@@ -12,7 +12,6 @@
  */
 #include "sipp.h"
 
-#include "catalog/pg_type.h"
 #include "miscadmin.h"
 
 #include "virtual/keys.h"
@@ -52,8 +51,7 @@ read_partition(PartitionScan *scan, int32 *combination, double *shift, bool *is_
 		{
 			int			more = Max(combinations, Min(2 * (int64) room, scan->rows));
 
-			sums = sums == NULL ? huge_array(work, sizeof(KeySums), more) :
-				repalloc_huge(sums, array_size(sizeof(KeySums), more));
+			sums = huge_resized(sums, work, sizeof(KeySums), more);
 			memset(sums + room, 0, sizeof(KeySums) * (more - room));
 			room = more;
 		}
@@ -173,7 +171,7 @@ make_comparator(FunctionCallInfo fcinfo, Comparator *result, MemoryContext cxt)
 	scan.number[0].argument = ARG_OUTCOME;
 	scan.number[0].name = "outcome";
 	scan.number[0].is_outcome = true;
-	scan.number[0].is_boolean = get_fn_expr_argtype(fcinfo->flinfo, ARG_OUTCOME) == BOOLOID;
+	scan.number[0].kind = outcome_kind(fcinfo, ARG_OUTCOME, FUNC, "outcome");
 	scan_begin(&scan, winobj, FUNC, keys, rows, work);
 	result->combination = huge_array(cxt, sizeof(int32), rows);
 	sums = read_partition(&scan, result->combination, &shift, &binary, work);

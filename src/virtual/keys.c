@@ -8,61 +8,38 @@
  */
 #include "sipp.h"
 
-#include "access/nbtree.h"
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
-#include "utils/builtins.h"
-#include "utils/datum.h"
-#include "utils/lsyscache.h"
-#include "utils/typcache.h"
 
 #include "virtual/keys.h"
 #include "virtual/keytable.h"
 
-/* How the values of a key are told apart. */
-typedef enum KeyKind
-{
-	KEY_WORD,					/* by value, equal if and only if the bits are */
-	KEY_BYTES,					/* by reference, equal if and only if the bytes are */
-	KEY_TRIMMED,				/* bpchar: the same without trailing blanks */
-	KEY_OPERATOR				/* by the type's own equality and hash */
-} KeyKind;
-
+/* One key argument. */
 typedef struct KeyColumn
 {
 	int			argument;		/* of the function */
-	KeyKind		kind;
-	int16		typlen;
-	bool		typbyval;
-	Oid			collation;
-	FmgrInfo	equal;			/* KEY_OPERATOR only, as the rest */
-	FmgrInfo	hash;
-	bool		extended;		/* hash gives 64 bits */
+	KeyType		type;
 } KeyColumn;
 
 struct KeyReader
 {
 	int			n;
 	KeyColumn	column[SIPP_MAX_KEYS];
-	MemoryContext scratch;		/* of a type's own functions, or NULL */
 };
 
 /* A value that was seen. */
-typedef struct KeyValue
+typedef struct SeenValue
 {
-	uint64		hash;			/* KEY_WORD: the word, mixed reversibly */
-	Datum		datum;			/* a pointer to a copy if by reference; of
-								 * KEY_BYTES and KEY_TRIMMED to the bytes */
-	int32		length;			/* of these bytes; -1 for NULL */
-} KeyValue;
+	uint64		hash;			/* key_value_hash, or KEY_NULL_HASH */
+	KeyValue	value;			/* a copy; length -1 for NULL */
+} SeenValue;
 
 /* The distinct values of one key. */
 typedef struct KeyValues
 {
 	KeyTable	table;
-	KeyValue   *value;
+	SeenValue  *value;
 	int			n;
 	int			room;
 	int			null;			/* the number of NULL, or -1 */
@@ -83,104 +60,8 @@ struct KeySpace
 	int			effective;
 };
 
-/* A value that is looked at: the bytes point into the datum or a detoasted copy. */
-typedef struct KeyLook
-{
-	Datum		datum;
-	const char *bytes;
-	int32		length;
-	void	   *copy;			/* to be freed, or NULL */
-} KeyLook;
-
 /* Hash of a NULL; no value of fewer than 64 bits has it. */
 #define KEY_NULL_HASH	UINT64CONST(0x5349505020202020)
-
-/*
- * Hash of a word, reversible.  The offset is beyond 32 bits, so that the word
- * whose hash is 0 is none of a narrower type.
- */
-static inline uint64
-word_hash(uint64 word)
-{
-	return mix(word + UINT64CONST(0x9e3779b97f4a7c15));
-}
-
-/* A by-value datum widened to 64 bits: 1::int4 and 1::int8 are the same key. */
-static inline uint64
-widen(Datum d, int16 typlen)
-{
-	switch (typlen)
-	{
-		case 1:
-			return (uint64) (int64) (signed char) DatumGetChar(d);
-		case 2:
-			return (uint64) (int64) DatumGetInt16(d);
-		case 4:
-			return (uint64) (int64) DatumGetInt32(d);
-		default:
-			return (uint64) DatumGetInt64(d);
-	}
-}
-
-/* How to tell the values of an argument apart. */
-static void
-make_column(KeyColumn *col, Node *arg, const char *func, const char *name)
-{
-	Oid			type = exprType(arg);
-	Oid			base = getBaseType(type);
-	TypeCacheEntry *entry;
-
-	if (type == UNKNOWNOID)
-		ereport(ERROR,
-				(errcode(ERRCODE_INDETERMINATE_DATATYPE),
-				 errmsg("argument \"%s\" of %s is a literal without a type", name, func),
-				 errhint("Name a column, without quotes; or cast the literal, as in 'x'::text.")));
-	if (type_is_array(base))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("argument \"%s\" of %s has type %s, but keys cannot be arrays", name, func,
-						format_type_be(type)),
-				 errhint("Give each key an argument of its own, without VARIADIC; or cast it, as in x::text.")));
-	col->collation = exprCollation(arg);
-	get_typlenbyval(base, &col->typlen, &col->typbyval);
-
-	/* blanks at the end do not count, but then it is its bytes */
-	if (base == BPCHAROID && OidIsValid(col->collation) &&
-		get_collation_isdeterministic(col->collation))
-	{
-		col->kind = KEY_TRIMMED;
-		return;
-	}
-
-	/* equality of the btree class is the type's own equality, if there is one */
-	entry = lookup_type_cache(base, TYPECACHE_EQ_OPR_FINFO | TYPECACHE_HASH_PROC_FINFO |
-							  TYPECACHE_HASH_EXTENDED_PROC_FINFO | TYPECACHE_BTREE_OPFAMILY);
-	if (OidIsValid(entry->btree_opf))
-	{
-		Oid			image = get_opfamily_proc(entry->btree_opf, entry->btree_opintype,
-											  entry->btree_opintype, BTEQUALIMAGE_PROC);
-
-		if (OidIsValid(image) && col->typlen != -2 &&
-			DatumGetBool(OidFunctionCall1Coll(image, col->collation,
-											  ObjectIdGetDatum(entry->btree_opintype))))
-		{
-			col->kind = col->typbyval ? KEY_WORD : KEY_BYTES;
-			return;
-		}
-	}
-
-	if (!OidIsValid(entry->eq_opr) || !OidIsValid(entry->hash_proc))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_FUNCTION),
-				 errmsg("argument \"%s\" of %s has type %s, which has no equality with a hash",
-						name, func, format_type_be(type)),
-				 errhint("Cast it to a type that can be grouped by, as in x::text.")));
-	col->kind = KEY_OPERATOR;
-	fmgr_info_copy(&col->equal, &entry->eq_opr_finfo, CurrentMemoryContext);
-	col->extended = OidIsValid(entry->hash_extended_proc);
-	fmgr_info_copy(&col->hash, col->extended ? &entry->hash_extended_proc_finfo :
-				   &entry->hash_proc_finfo, CurrentMemoryContext);
-}
 
 /* How the key arguments are read: see keys.h. */
 KeyReader *
@@ -219,10 +100,7 @@ key_reader(FunctionCallInfo fcinfo, const char *func, int first, int n,
 					 errhint("Give the column of the unit that is judged, such as the school.")));
 		}
 		r->column[r->n].argument = first + i;
-		make_column(&r->column[r->n], arg, func, names[i]);
-		if (r->column[r->n].kind == KEY_OPERATOR && r->scratch == NULL)
-			r->scratch = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "sipp keys",
-											   ALLOCSET_SMALL_SIZES);
+		key_type_init(&r->column[r->n].type, exprType(arg), exprCollation(arg), func, names[i]);
 		r->n++;
 	}
 	MemoryContextSwitchTo(old);
@@ -261,79 +139,11 @@ key_space_reader(const KeySpace *s)
 	return s->reader;
 }
 
-/* The bytes of a value of KEY_BYTES or KEY_TRIMMED. */
-static inline void
-look_at(const KeyColumn *col, Datum d, KeyLook *look)
-{
-	look->datum = d;
-	look->copy = NULL;
-	if (col->kind == KEY_WORD || col->kind == KEY_OPERATOR)
-		return;
-	if (col->typlen == -1)
-	{
-		struct varlena *v = PG_DETOAST_DATUM_PACKED(d);
-
-		if ((Pointer) v != DatumGetPointer(d))
-			look->copy = v;
-		look->bytes = VARDATA_ANY(v);
-		look->length = (int32) VARSIZE_ANY_EXHDR(v);
-		if (col->kind == KEY_TRIMMED)
-			look->length = bpchartruelen(VARDATA_ANY(v), look->length);
-	}
-	else
-	{
-		look->bytes = (const char *) DatumGetPointer(d);
-		look->length = col->typlen;
-	}
-}
-
-/* The type's own equality, which may leave garbage. */
-static bool
-operator_equal(const KeySpace *s, const KeyColumn *col, Datum a, Datum b)
-{
-	MemoryContext old = MemoryContextSwitchTo(s->reader->scratch);
-	bool		equal = DatumGetBool(FunctionCall2Coll((FmgrInfo *) &col->equal,
-													   col->collation, a, b));
-
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(s->reader->scratch);
-	return equal;
-}
-
-/* The type's own hash, mixed. */
-static uint64
-operator_hash(const KeySpace *s, const KeyColumn *col, Datum d)
-{
-	MemoryContext old = MemoryContextSwitchTo(s->reader->scratch);
-	FmgrInfo   *hash = (FmgrInfo *) &col->hash;
-	uint64		h;
-
-	if (col->extended)
-		h = DatumGetUInt64(FunctionCall2Coll(hash, col->collation, d, Int64GetDatum(0)));
-	else
-		h = DatumGetUInt32(FunctionCall1Coll(hash, col->collation, d));
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(s->reader->scratch);
-	return word_hash(h);
-}
-
-/* Is this the value? */
+/* Is this the value that was seen? */
 static inline bool
-value_is(const KeySpace *s, const KeyColumn *col, const KeyValue *v, const KeyLook *look)
+is_value(KeyType *type, const SeenValue *seen, const KeyValue *value)
 {
-	if (v->length < 0)
-		return false;
-	switch (col->kind)
-	{
-		case KEY_WORD:
-			return widen(v->datum, col->typlen) == widen(look->datum, col->typlen);
-		case KEY_BYTES:
-		case KEY_TRIMMED:
-			return v->length == look->length &&
-				memcmp(DatumGetPointer(v->datum), look->bytes, look->length) == 0;
-		default:
-			return operator_equal(s, col, v->datum, look->datum);
-	}
+	return seen->value.length >= 0 && key_value_equal(type, &seen->value, value);
 }
 
 static uint64
@@ -342,49 +152,28 @@ value_hash(void *arg, int number)
 	return ((KeyValues *) arg)->value[number].hash;
 }
 
-/* A value that was not seen before. */
+/* Number a value that was not seen before; NULL: the null. */
 static int
-add_value(KeySpace *s, int k, const KeyLook *look, bool isnull, uint64 hash)
+add_value(KeySpace *s, int k, const KeyValue *value, uint64 hash)
 {
-	KeyColumn  *col = &s->reader->column[k];
 	KeyValues  *key = &s->key[k];
-	KeyValue   *v;
+	SeenValue  *v;
 
 	if (key->n == key->room)
 	{
 		key->room = more_room(key->room);
-		key->value = grow(key->value, sizeof(KeyValue), key->room, s->cxt);
+		key->value = huge_resized(key->value, s->cxt, sizeof(SeenValue), key->room);
 	}
 	table_reserve(&key->table, key->n, s->cxt, value_hash, key);
 	v = &key->value[key->n];
 	v->hash = hash;
-	v->length = 0;
-	if (isnull)
+	if (value == NULL)
 	{
-		v->datum = (Datum) 0;
-		v->length = -1;
+		v->value.length = -1;
 		key->null = key->n;
 	}
-	else if (col->kind == KEY_WORD)
-		v->datum = look->datum;
-	else if (col->kind == KEY_OPERATOR)
-	{
-		MemoryContext old = MemoryContextSwitchTo(s->cxt);
-
-		if (col->typlen == -1)
-			v->datum = PointerGetDatum(PG_DETOAST_DATUM_COPY(look->datum));
-		else
-			v->datum = datumCopy(look->datum, col->typbyval, col->typlen);
-		MemoryContextSwitchTo(old);
-	}
 	else
-	{
-		char	   *copy = MemoryContextAllocHuge(s->cxt, Max(look->length, 1));
-
-		memcpy(copy, look->bytes, look->length);
-		v->datum = PointerGetDatum(copy);
-		v->length = look->length;
-	}
+		v->value = key_value_copy(&s->reader->column[k].type, value, s->cxt);
 	table_enter(&key->table, hash, key->n);
 
 	if (k == 0)
@@ -392,7 +181,7 @@ add_value(KeySpace *s, int k, const KeyLook *look, bool isnull, uint64 hash)
 		if (key->n >= s->recent_room)
 		{
 			s->recent_room = key->room;
-			s->recent = grow(s->recent, sizeof(int32), s->recent_room, s->cxt);
+			s->recent = huge_resized(s->recent, s->cxt, sizeof(int32), s->recent_room);
 		}
 		s->recent[key->n] = -1;
 	}
@@ -403,30 +192,26 @@ add_value(KeySpace *s, int k, const KeyLook *look, bool isnull, uint64 hash)
 int
 key_number(KeySpace *s, int k, Datum d, bool isnull, int guess)
 {
-	KeyColumn  *col = &s->reader->column[k];
+	KeyType    *type = &s->reader->column[k].type;
 	KeyValues  *key = &s->key[k];
-	KeyLook		look;
-	uint64		hash;
+	KeyValue	value;
+	void	   *detoasted;
 	int			number = -1;
 
 	if (isnull)
 	{
 		if (key->null < 0)
-			return add_value(s, k, NULL, true, KEY_NULL_HASH);
+			return add_value(s, k, NULL, KEY_NULL_HASH);
 		return key->null;
 	}
 
-	look_at(col, d, &look);
-	if (guess >= 0 && value_is(s, col, &key->value[guess], &look))
+	value = key_value_of(type, d, &detoasted);
+	if (guess >= 0 && is_value(type, &key->value[guess], &value))
 		number = guess;
 	else
 	{
-		if (col->kind == KEY_WORD)
-			hash = word_hash(widen(d, col->typlen));
-		else if (col->kind == KEY_OPERATOR)
-			hash = operator_hash(s, col, d);
-		else
-			hash = hash_bytes_extended((const unsigned char *) look.bytes, look.length, 0);
+		uint64		hash = key_value_hash(type, &value);
+
 		if (key->table.slot != NULL)
 		{
 			uint32		tag = (uint32) (hash >> 32);
@@ -437,7 +222,7 @@ key_number(KeySpace *s, int k, Datum d, bool isnull, int guess)
 				 i = (i + 1) & key->table.mask)
 			{
 				if (slot->tag == tag && key->value[slot->number - 1].hash == hash &&
-					value_is(s, col, &key->value[slot->number - 1], &look))
+					is_value(type, &key->value[slot->number - 1], &value))
 				{
 					number = slot->number - 1;
 					break;
@@ -445,10 +230,10 @@ key_number(KeySpace *s, int k, Datum d, bool isnull, int guess)
 			}
 		}
 		if (number < 0)
-			number = add_value(s, k, &look, false, hash);
+			number = add_value(s, k, &value, hash);
 	}
-	if (look.copy != NULL)
-		pfree(look.copy);
+	if (detoasted != NULL)
+		pfree(detoasted);
 	return number;
 }
 
@@ -500,7 +285,7 @@ key_tuple(KeySpace *s, const int32 *number)
 	if (s->n == s->room)
 	{
 		s->room = more_room(s->room);
-		s->number = grow(s->number, size, s->room, s->cxt);
+		s->number = huge_resized(s->number, s->cxt, size, s->room);
 	}
 	table_reserve(&s->table, s->n, s->cxt, combination_hash, s);
 	memcpy(s->number + (Size) s->n * n, number, size);

@@ -21,43 +21,16 @@
 
 #include <math.h>
 
-#include "num/dd.h"
-#include "utils/memutils.h"
 #include "windowapi.h"
+
+#include "base/memory.h"
+#include "cohort/args.h"
+#include "num/dd.h"
 
 #define SIPP_MAX_KEYS 4			/* the unit and three to leave out */
 
 /* Rows of a partition: the window API counts them in an int. */
 #define PARTITION_MOST PG_INT32_MAX
-
-/* The size of an array; it can only be too much where pointers have 32 bits. */
-static inline Size
-array_size(Size element, int64 n)
-{
-	if ((uint64) n > MaxAllocHugeSize / element)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("a partition of a window is too large"),
-				 errhint("Match on more: PARTITION BY more columns makes smaller partitions.")));
-	return element * (Size) n;
-}
-
-/* An array of n elements, one at least. */
-static inline void *
-huge_array(MemoryContext cxt, Size element, int64 n)
-{
-	return MemoryContextAllocHuge(cxt, array_size(element, Max(n, 1)));
-}
-
-/* The same, zeroed. */
-static inline void *
-huge_zeroed(MemoryContext cxt, Size element, int64 n)
-{
-	void	   *array = huge_array(cxt, element, n);
-
-	memset(array, 0, element * (Size) Max(n, 1));
-	return array;
-}
 
 /* Sums over a set of rows; deviations are from the partition's shift. */
 typedef struct KeySums
@@ -165,10 +138,20 @@ extern int	key_groups(const KeySpace *s, int mask, int32 *group);
  */
 
 /*
- * The outcome of a row as a number: float8, or boolean by overload.  NaN and infinity
- * are errors that name the argument, as is an absolute value beyond SIPP_MAX_OUTCOME.
+ * How to read an argument declared "any" as a number: boolean as 1 and 0, and every type
+ * that casts to float8 implicitly; an error that names the argument for others.
  */
-extern double outcome_number(Datum d, bool is_boolean, const char *func, const char *arg);
+extern ArgKind outcome_kind(FunctionCallInfo fcinfo, int arg, const char *func, const char *name);
+
+/* The same, looked up once a query and kept in fn_extra, which is the caller's own. */
+extern ArgKind outcome_kind_cached(FunctionCallInfo fcinfo, int arg, const char *func,
+								   const char *name);
+
+/*
+ * Check an outcome: NaN and infinity are errors that name the argument, as is an absolute
+ * value beyond SIPP_MAX_OUTCOME.
+ */
+extern double outcome_checked(double v, const char *func, const char *name);
 
 /*
  * The point that outcomes are summed about.  Near to them it saves digits; but a
@@ -201,7 +184,7 @@ typedef struct ScanNumber
 	int			argument;
 	const char *name;
 	bool		is_outcome;		/* otherwise a float8 that must be finite */
-	bool		is_boolean;		/* the outcome as 1 and 0 */
+	ArgKind		kind;			/* of the outcome */
 } ScanNumber;
 
 #define SCAN_CHUNK 16			/* rows read at a time */
@@ -218,6 +201,7 @@ typedef struct PartitionScan
 	MemoryContext row;			/* what the arguments' expressions leave behind */
 	int			rows;
 	int			next;			/* the next row to be read */
+	int			unit;			/* number of the last row's unit, or -1 */
 	/* of the rows just read: */
 	int32		combination[SCAN_CHUNK];
 	bool		known[SCAN_NUMBERS][SCAN_CHUNK];	/* not NULL */

@@ -9,6 +9,7 @@
 #ifndef SIPP_KEYTABLE_H
 #define SIPP_KEYTABLE_H
 
+#include "base/keyvalue.h"
 #include "virtual/keys.h"
 
 #define KEY_FIRST_ROOM	8
@@ -28,21 +29,6 @@ typedef struct KeyTable
 	uint32		mask;			/* slots - 1, a power of two less one */
 } KeyTable;
 
-/*
- * Mix 64 bits, reversibly: the finaliser of SplitMix64 (Steele, Lea and Flood 2014, "Fast
- * splittable pseudorandom number generators", OOPSLA).  Only 0 gives 0.
- */
-static inline uint64
-mix(uint64 x)
-{
-	x ^= x >> 30;
-	x *= UINT64CONST(0xbf58476d1ce4e5b9);
-	x ^= x >> 27;
-	x *= UINT64CONST(0x94d049bb133111eb);
-	x ^= x >> 31;
-	return x;
-}
-
 /* The hash of a tuple of numbers. */
 static inline uint64
 numbers_hash(const int32 *number, int n)
@@ -50,16 +36,8 @@ numbers_hash(const int32 *number, int n)
 	uint64		h = 0;
 
 	for (int k = 0; k < n; k++)
-		h = mix(h + (uint32) number[k] + UINT64CONST(0x9e3779b97f4a7c15));
+		h = mix64(h + (uint32) number[k] + UINT64CONST(0x9e3779b97f4a7c15));
 	return h;
-}
-
-/* An array with room for more; the array must have been allocated in its context. */
-static inline void *
-grow(void *array, Size element, int room, MemoryContext cxt)
-{
-	return array == NULL ? huge_array(cxt, element, room) :
-		repalloc_huge(array, array_size(element, room));
 }
 
 /* Twice the room, up to the limit. */

@@ -15,7 +15,6 @@
  */
 #include "sipp.h"
 
-#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
@@ -57,7 +56,7 @@ typedef struct End
 } End;
 
 /* The first call's work. */
-typedef struct Work
+typedef struct NearestWork
 {
 	Nearest    *result;
 	MemoryContext cxt;			/* deleted after the call */
@@ -70,7 +69,7 @@ typedef struct Work
 	int			nscored;
 	bool	   *is_candidate;	/* [place]: has it an outcome? */
 	Sorted		sorted;
-} Work;
+} NearestWork;
 
 #define ST_SORT sort_scored
 #define ST_ELEMENT_TYPE Scored
@@ -91,7 +90,7 @@ typedef struct Work
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
-/* Work space for the rows of one unit. */
+/* Scratch for the rows of one unit. */
 typedef struct Sharing
 {
 	int32	   *place;			/* rows with a score, unit by unit */
@@ -104,7 +103,7 @@ typedef struct Sharing
 
 /* The keys that matter and that all candidates of a unit have in common. */
 static int
-common_keys(const Work *w, const int32 *place, int n, int *combination)
+common_keys(const NearestWork *w, const int32 *place, int n, int *combination)
 {
 	const KeySpace *keys = w->result->keys;
 	int			mask = w->sorted.effective;
@@ -137,7 +136,7 @@ common_keys(const Work *w, const int32 *place, int n, int *combination)
  * both pools leave out more; so is the number of pupils, as no term exceeds 1.
  */
 static void
-unit_sharing(Work *w, Sharing *s, int unit)
+unit_sharing(NearestWork *w, Sharing *s, int unit)
 {
 	const int32 *place = s->place + s->start[unit];
 	int			n = s->start[unit + 1] - s->start[unit];
@@ -219,7 +218,7 @@ unit_sharing(Work *w, Sharing *s, int unit)
 
 /* The rows with a score by unit, and what each unit's windows share. */
 static void
-find_sharing(Work *w)
+find_sharing(NearestWork *w)
 {
 	const KeySpace *keys = w->result->keys;
 	const SortedRow *scored = w->result->scored;
@@ -349,7 +348,7 @@ is_whole(double x, double precision)
 
 /* k and the caliper of the partition. */
 static void
-read_settings(FunctionCallInfo fcinfo, Work *w)
+read_settings(FunctionCallInfo fcinfo, NearestWork *w)
 {
 	Setting		k = partition_setting(fcinfo, ARG_K, "k", w->rows, w->cxt);
 	Setting		caliper = partition_setting(fcinfo, ARG_CALIPER, "caliper", w->rows, w->cxt);
@@ -385,7 +384,7 @@ read_settings(FunctionCallInfo fcinfo, Work *w)
  * more than the scores are, or where they are not.
  */
 static double
-distance_limit(const Work *w, double score)
+distance_limit(const NearestWork *w, double score)
 {
 	if (isinf(w->caliper))
 		return w->caliper;
@@ -398,7 +397,7 @@ distance_limit(const Work *w, double score)
  * power of two, which changes no digit of those that count beside them.
  */
 static void
-set_precision(Work *w)
+set_precision(NearestWork *w)
 {
 	int			i = 0;
 
@@ -416,7 +415,7 @@ set_precision(Work *w)
 
 /* Read the partition, and sort the rows with a score by it. */
 static void
-read_partition(FunctionCallInfo fcinfo, Work *w)
+read_partition(FunctionCallInfo fcinfo, NearestWork *w)
 {
 	PartitionScan scan;
 	int			row = 0;
@@ -429,7 +428,7 @@ read_partition(FunctionCallInfo fcinfo, Work *w)
 	scan.number[1].argument = ARG_OUTCOME;
 	scan.number[1].name = "outcome";
 	scan.number[1].is_outcome = true;
-	scan.number[1].is_boolean = get_fn_expr_argtype(fcinfo->flinfo, ARG_OUTCOME) == BOOLOID;
+	scan.number[1].kind = outcome_kind(fcinfo, ARG_OUTCOME, FUNC, "outcome");
 	scan_begin(&scan, PG_WINDOW_OBJECT(), FUNC, w->result->keys, w->rows, w->cxt);
 
 	w->outcome = huge_array(w->cxt, sizeof(double), w->rows);
@@ -453,7 +452,7 @@ read_partition(FunctionCallInfo fcinfo, Work *w)
 
 /* Put the rows with a score into their places; those with an outcome are candidates. */
 static void
-take_places(Work *w, MemoryContext cxt)
+take_places(NearestWork *w, MemoryContext cxt)
 {
 	Nearest    *r = w->result;
 	Sorted	   *s = &w->sorted;
@@ -503,7 +502,7 @@ make_nearest(FunctionCallInfo fcinfo, Nearest *result, MemoryContext cxt)
 	KeyReader  *reader = key_reader(fcinfo, FUNC, ARG_UNIT, SORTED_KEYS, names);
 	Peers	   *empty = peers_make();
 	bool		is_wide = false;
-	Work		w;
+	NearestWork w;
 
 	result->answer = *empty;
 	pfree(empty);

@@ -57,7 +57,7 @@ pair_number(PairTable *p, int32 a, int32 b)
 	if (p->n == p->room)
 	{
 		p->room = more_room(p->room);
-		p->pair = grow(p->pair, sizeof(int32[2]), p->room, p->cxt);
+		p->pair = huge_resized(p->pair, p->cxt, sizeof(int32[2]), p->room);
 	}
 	table_reserve(&p->table, p->n, p->cxt, pair_hash, p);
 	p->pair[p->n][0] = a;

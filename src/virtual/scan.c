@@ -8,30 +8,46 @@
 
 #include "virtual/keys.h"
 
-/* The outcome of a row as a number: see keys.h. */
-double
-outcome_number(Datum d, bool is_boolean, const char *func, const char *arg)
+/* How to read an argument as a number: see keys.h. */
+ArgKind
+outcome_kind(FunctionCallInfo fcinfo, int arg, const char *func, const char *name)
 {
-	double		v;
+	return arg_kind(get_fn_expr_argtype(fcinfo->flinfo, arg), func, name, true);
+}
 
-	if (is_boolean)
-		return DatumGetBool(d) ? 1 : 0;
-	v = DatumGetFloat8(d);
-	if (unlikely(!(fabs(v) <= SIPP_MAX_OUTCOME)))
+/* The same, looked up once: see keys.h. */
+ArgKind
+outcome_kind_cached(FunctionCallInfo fcinfo, int arg, const char *func, const char *name)
+{
+	ArgKind    *kind = fcinfo->flinfo->fn_extra;
+
+	if (unlikely(kind == NULL))
 	{
-		if (isfinite(v))
-			ereport(ERROR,
-					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					 errmsg("argument \"%s\" of %s is beyond %g", arg, func, SIPP_MAX_OUTCOME),
-					 errdetail("It is %g.", v),
-					 errhint("Turn placeholders into NULL, which leaves the row out.")));
+		ArgKind		found = outcome_kind(fcinfo, arg, func, name);
+
+		fcinfo->flinfo->fn_extra = kind = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(ArgKind));
+		*kind = found;
+	}
+	return *kind;
+}
+
+/* Check an outcome: see keys.h. */
+double
+outcome_checked(double v, const char *func, const char *name)
+{
+	if (likely(fabs(v) <= SIPP_MAX_OUTCOME))
+		return v;
+	if (isfinite(v))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("argument \"%s\" of %s is %s", arg, func,
-						isnan(v) ? "NaN" : v > 0 ? "Infinity" : "-Infinity"),
-				 errhint("Turn it into NULL, which leaves the row out.")));
-	}
-	return v;
+				 errmsg("argument \"%s\" of %s is beyond %g", name, func, SIPP_MAX_OUTCOME),
+				 errdetail("It is %g.", v),
+				 errhint("Turn placeholders into NULL, which leaves the row out.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("argument \"%s\" of %s is %s", name, func,
+					isnan(v) ? "NaN" : v > 0 ? "Infinity" : "-Infinity"),
+			 errhint("Turn it into NULL, which leaves the row out.")));
 }
 
 static int
@@ -102,20 +118,47 @@ scan_begin(PartitionScan *s, WindowObject winobj, const char *func, KeySpace *ke
 	s->row = AllocSetContextCreate(cxt, "sipp row", ALLOCSET_DEFAULT_SIZES);
 }
 
-/* The error of a number that is none. */
-pg_noreturn static void
-not_finite(const PartitionScan *s, const ScanNumber *number, double v)
+/* Read a number of a row that is not NULL. */
+static double
+scan_number(const PartitionScan *s, const ScanNumber *number, Datum d)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-			 errmsg("argument \"%s\" of %s is %s", number->name, s->func,
-					isnan(v) ? "NaN" : v > 0 ? "Infinity" : "-Infinity"),
-			 errhint("Turn it into NULL, which leaves the row out of all pools.")));
+	double		v;
+
+	if (number->is_outcome)
+		return outcome_checked(arg_number(number->kind, d), s->func, number->name);
+	v = DatumGetFloat8(d);
+	if (unlikely(!isfinite(v)))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("argument \"%s\" of %s is %s", number->name, s->func,
+						isnan(v) ? "NaN" : v > 0 ? "Infinity" : "-Infinity"),
+				 errhint("Turn it into NULL, which leaves the row out of all pools.")));
+	return v;
+}
+
+/* Take over what argument a (keys first, then numbers) of row j of the chunk is. */
+static inline void
+scan_value(PartitionScan *s, int a, int nkey, int j, Datum d, bool isnull)
+{
+	int32	   *key = s->key[j];
+
+	if (a == 0)
+	{
+		/* neighbours are often of one unit */
+		s->unit = key[0] = key_number(s->keys, 0, d, isnull, s->unit);
+	}
+	else if (a < nkey)
+		key[a] = key_number(s->keys, a, d, isnull, key_guess(s->keys, key[0], a));
+	else
+	{
+		s->known[a - nkey][j] = !isnull;
+		s->value[a - nkey][j] = isnull ? 0 : scan_number(s, &s->number[a - nkey], d);
+	}
 }
 
 /*
- * Read some rows: of a chunk one argument after the other, forward and backward in turn.
- * A window can only step to a neighbouring row, so that a second argument of the same
+ * Read some rows: of a chunk one argument after the other, forward and backward in turn,
+ * because a window can only step to a neighbouring row, and a second argument of the same
  * row would cost two steps.  Chunks are short because a partition that was spilled to disk
  * is read backward by a system call a row once that leaves the file's buffer of 8 kB.
  * Expressions leave memory behind, which would pile up until the partition is read.
@@ -127,14 +170,13 @@ scan_next(PartitionScan *s)
 	int			nkey = key_reader_count(reader);
 	int			n = Min(SCAN_CHUNK, s->rows - s->next);
 	bool		forward = true;
-	int			unit = -1;
 	MemoryContext old;
 
+	s->unit = -1;
 	old = MemoryContextSwitchTo(s->row);
 	for (int a = 0; a < nkey + s->nnumber; a++, forward = !forward)
 	{
-		const ScanNumber *number = a < nkey ? NULL : &s->number[a - nkey];
-		int			arg = a < nkey ? key_reader_argument(reader, a) : number->argument;
+		int			arg = a < nkey ? key_reader_argument(reader, a) : s->number[a - nkey].argument;
 
 		CHECK_FOR_INTERRUPTS();
 		for (int i = 0; i < n; i++)
@@ -144,28 +186,7 @@ scan_next(PartitionScan *s)
 			Datum		d = WinGetFuncArgInPartition(s->winobj, arg, s->next + j,
 													 WINDOW_SEEK_HEAD, false, &isnull, NULL);
 
-			if (a == 0)
-				unit = s->key[j][0] = key_number(s->keys, 0, d, isnull, unit);
-			else if (a < nkey)
-				s->key[j][a] = key_number(s->keys, a, d, isnull,
-										  key_guess(s->keys, s->key[j][0], a));
-			else
-			{
-				double		v = 0;
-
-				if (isnull)
-					;
-				else if (number->is_outcome)
-					v = outcome_number(d, number->is_boolean, s->func, number->name);
-				else
-				{
-					v = DatumGetFloat8(d);
-					if (unlikely(!isfinite(v)))
-						not_finite(s, number, v);
-				}
-				s->value[a - nkey][j] = v;
-				s->known[a - nkey][j] = !isnull;
-			}
+			scan_value(s, a, nkey, j, d, isnull);
 		}
 		MemoryContextReset(s->row);
 	}

@@ -41,18 +41,17 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "base/memory.h"
 #include "base/row.h"
 #include "virtual/aggregate.h"
 #include "virtual/keys.h"
 
 #define FUNC "sipp.virtual_school_share"
 
-#define MIN_CLASSES 8
 #define NEGLIGIBLE	1e-300
 #define TIED		(1 + 1e-7)	/* times a probability is as probable */
 
 PG_FUNCTION_INFO_V1(sipp_virtual_share_accum);
-PG_FUNCTION_INFO_V1(sipp_virtual_share_bool_accum);
 PG_FUNCTION_INFO_V1(sipp_virtual_share_combine);
 PG_FUNCTION_INFO_V1(sipp_virtual_share_serialize);
 PG_FUNCTION_INFO_V1(sipp_virtual_share_deserialize);
@@ -68,21 +67,17 @@ typedef struct ShareClass
 
 typedef struct ShareState
 {
-	MemoryContext cxt;			/* holds the arrays */
-	int64		pupils;			/* with an outcome */
-	int64		matched;		/* of these, with somebody in the pool */
-	int64		dropped;
-	int64		successes;		/* of the matched */
-	Units		units;
-	bool		uncounted;		/* a pupil that its own peers do not count */
-	int			empty;			/* causes of empty pools (aggregate.h) */
-	bool		uneven;			/* pools that the unit's pupils of a cell share in part */
-	Dd			expected;		/* sum of the pools' shares */
-	int64		nclass;
-	int64		room;
-	ShareClass *classes;
-	int64	   *slot;			/* [2 * room] hash table: index + 1 of a class, or 0 */
+	PupilState	total;			/* its first sum is that of the pools' shares */
+	StateArray	classes;		/* ShareClass[] */
+	int64	   *slot;			/* [2 * room of classes] hash table: index + 1 of a class, or 0;
+								 * a state that was read from bytes has none */
 } ShareState;
+
+static void share_merge(void *into, const void *from);
+
+static const StateKind share_kind = {
+	FUNC, sizeof(ShareState), offsetof(ShareState, classes), "cells", share_merge
+};
 
 /* A distribution on whole numbers. */
 typedef struct Pmf
@@ -103,38 +98,35 @@ typedef struct ShareCell
 	int64		times;			/* so many cells are like this one */
 } ShareCell;
 
-/* The slot of a class, or the empty one where it would go. */
+static inline ShareClass *
+share_class(const ShareState *s, int64 i)
+{
+	return (ShareClass *) s->classes.data + i;
+}
+
+/* Find the slot of a class, or the empty one where it would go. */
 static int64 *
 share_slot(const ShareState *s, const Peers *p)
 {
-	uint64		mask = (uint64) (2 * s->room - 1);
+	uint64		mask = (uint64) (2 * s->classes.room - 1);
 	uint64		i = hash_bytes_extended((const unsigned char *) p, sizeof(Peers), 0) & mask;
 
-	while (s->slot[i] != 0 &&
-		   memcmp(&s->classes[s->slot[i] - 1].peers, p, sizeof(Peers)) != 0)
+	while (s->slot[i] != 0 && memcmp(&share_class(s, s->slot[i] - 1)->peers, p, sizeof(Peers)) != 0)
 		i = (i + 1) & mask;
 	return &s->slot[i];
 }
 
-/* Room for twice as many classes. */
+/* Make room for twice as many classes. */
 static void
 share_grow(ShareState *s)
 {
-	int64		room = s->room == 0 ? MIN_CLASSES : 2 * s->room;
-	size_t		slots = sizeof(int64) * 2 * room;
-
-	if (s->room == 0)
-		s->classes = MemoryContextAllocHuge(s->cxt, sizeof(ShareClass) * room);
-	else
-	{
-		s->classes = repalloc_huge(s->classes, sizeof(ShareClass) * room);
+	s->classes.element = sizeof(ShareClass);
+	state_array_reserve(&s->classes, 1);
+	if (s->slot != NULL)
 		pfree(s->slot);
-	}
-	s->slot = MemoryContextAllocHuge(s->cxt, slots);
-	memset(s->slot, 0, slots);
-	s->room = room;
-	for (int64 i = 0; i < s->nclass; i++)
-		*share_slot(s, &s->classes[i].peers) = i + 1;
+	s->slot = huge_zeroed(s->classes.cxt, sizeof(int64), 2 * s->classes.room);
+	for (int64 i = 0; i < s->classes.n; i++)
+		*share_slot(s, &share_class(s, i)->peers) = i + 1;
 }
 
 /* Count rows pupils with these peers, whose pool is not empty, and their successes. */
@@ -142,82 +134,85 @@ static void
 share_count(ShareState *s, const Peers *p, int64 rows, int64 successes)
 {
 	int64	   *slot;
+	ShareClass *c;
 
-	if (s->nclass == s->room)
+	if (s->classes.n == s->classes.room)
 		share_grow(s);
 	slot = share_slot(s, p);
 	if (*slot == 0)
 	{
 		peers_need_binary(p, FUNC, "peers");
-		s->uncounted |= !PEERS_COUNT_PUPIL(p);
-		s->uneven |= p->sharing != (double) p->own || (p->flags & PEERS_SEVERAL) != 0;
-		s->classes[s->nclass].peers = *p;
-		s->classes[s->nclass].rows = 0;
-		s->classes[s->nclass].successes = 0;
-		*slot = ++s->nclass;
+		if (!PEERS_COUNT_PUPIL(p))
+			s->total.marks |= MARK_UNCOUNTED;
+		if (p->sharing != (double) p->own || (p->flags & PEERS_SEVERAL) != 0)
+			s->total.marks |= MARK_UNEVEN;
+		c = share_class(s, s->classes.n);
+		c->peers = *p;
+		c->rows = 0;
+		c->successes = 0;
+		*slot = ++s->classes.n;
 	}
-	s->classes[*slot - 1].rows += rows;
-	s->classes[*slot - 1].successes += successes;
+	c = share_class(s, *slot - 1);
+	c->rows += rows;
+	c->successes += successes;
 }
 
-/* The transition, of both types of outcome. */
-static Datum
-share_accum(FunctionCallInfo fcinfo, bool is_boolean)
+static void
+share_merge(void *into, const void *from)
 {
-	MemoryContext cxt = aggregate_context(fcinfo, FUNC);
-	ShareState *s = state_begin(fcinfo, FUNC, sizeof(ShareState));
+	const ShareState *b = from;
+
+	pupil_state_merge(into, from);
+	for (int64 i = 0; i < b->classes.n; i++)
+	{
+		const ShareClass *c = share_class(b, i);
+
+		share_count(into, &c->peers, c->rows, c->successes);
+	}
+}
+
+/*
+ * sipp_virtual_share_accum(internal, "any", peers): transition.
+ */
+Datum
+sipp_virtual_share_accum(PG_FUNCTION_ARGS)
+{
+	ShareState *s = state_begin(fcinfo, &share_kind);
+	PupilState *total = &s->total;
+	ArgKind		kind = outcome_kind_cached(fcinfo, 1, FUNC, "outcome");
 	const Peers *p;
 	double		y;
 
-	s->cxt = cxt;
 	if (PG_ARGISNULL(1))
 	{
-		s->dropped++;
+		total->count[COUNT_DROPPED]++;
 		PG_RETURN_POINTER(s);
 	}
-	y = is_boolean ? DatumGetBool(PG_GETARG_DATUM(1)) : PG_GETARG_FLOAT8(1);
+	y = arg_number(kind, PG_GETARG_DATUM(1));
 	if (y != 0 && y != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("argument \"outcome\" of %s must be 0 or 1", FUNC),
 				 errdetail("It is %.15g.", y),
 				 errhint("sipp.virtual_school takes outcomes of any kind.")));
-	s->pupils++;
+	total->count[COUNT_PUPILS]++;
 	if (PG_ARGISNULL(2))
 	{
-		s->empty |= empty_cause(NULL);
+		total->empty |= empty_cause(NULL);
 		PG_RETURN_POINTER(s);
 	}
 	p = PG_GETARG_PEERS(2);
-	units_add(&s->units, p->unit);
+	units_add(&total->units, p->unit);
 	if (p->pool > 0)
 	{
 		share_count(s, p, 1, y == 1);
-		s->matched++;
-		s->successes += y == 1;
-		s->expected = dd_plus(s->expected, p->mean);
+		total->count[COUNT_MATCHED]++;
+		total->count[COUNT_SUCCESSES] += y == 1;
+		total->sum[0] = dd_plus(total->sum[0], p->mean);
 	}
 	else
-		s->empty |= empty_cause(p);
+		total->empty |= empty_cause(p);
 	PG_RETURN_POINTER(s);
-}
-
-/*
- * sipp_virtual_share_accum(internal, float8, peers): transition.
- */
-Datum
-sipp_virtual_share_accum(PG_FUNCTION_ARGS)
-{
-	return share_accum(fcinfo, false);
-}
-
-/*
- * sipp_virtual_share_bool_accum(internal, boolean, peers): the same of a boolean.
- */
-Datum
-sipp_virtual_share_bool_accum(PG_FUNCTION_ARGS)
-{
-	return share_accum(fcinfo, true);
 }
 
 /*
@@ -226,28 +221,7 @@ sipp_virtual_share_bool_accum(PG_FUNCTION_ARGS)
 Datum
 sipp_virtual_share_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext cxt = aggregate_context(fcinfo, FUNC);
-	const ShareState *b = PG_ARGISNULL(1) ? NULL : (ShareState *) PG_GETARG_POINTER(1);
-	ShareState *a;
-
-	if (b == NULL)
-	{
-		if (PG_ARGISNULL(0))
-			PG_RETURN_NULL();
-		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	}
-	a = state_begin(fcinfo, FUNC, sizeof(ShareState));
-	a->cxt = cxt;
-	a->pupils += b->pupils;
-	a->matched += b->matched;
-	a->dropped += b->dropped;
-	a->successes += b->successes;
-	units_merge(&a->units, &b->units);
-	a->empty |= b->empty;
-	a->expected = dd_add(a->expected, b->expected);
-	for (int64 i = 0; i < b->nclass; i++)
-		share_count(a, &b->classes[i].peers, b->classes[i].rows, b->classes[i].successes);
-	PG_RETURN_POINTER(a);
+	return state_combine(fcinfo, &share_kind);
 }
 
 /*
@@ -256,61 +230,23 @@ sipp_virtual_share_combine(PG_FUNCTION_ARGS)
 Datum
 sipp_virtual_share_serialize(PG_FUNCTION_ARGS)
 {
-	const ShareState *s;
-	size_t		size;
-	bytea	   *out;
-
-	(void) aggregate_context(fcinfo, FUNC);
-	s = (ShareState *) PG_GETARG_POINTER(0);
-	size = VARHDRSZ + sizeof(ShareState) + sizeof(ShareClass) * (size_t) s->nclass;
-	if (size > MaxAllocSize)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("%s: one worker's cells are more than 1 GB", FUNC),
-				 errhint("Set max_parallel_workers_per_gather to 0 for this query.")));
-	out = palloc(size);
-	SET_VARSIZE(out, size);
-	memcpy(VARDATA(out), s, sizeof(ShareState));
-	if (s->nclass > 0)
-		memcpy(VARDATA(out) + sizeof(ShareState), s->classes, sizeof(ShareClass) * s->nclass);
-	PG_RETURN_BYTEA_P(out);
+	return state_serialize(fcinfo, &share_kind);
 }
 
 /*
- * sipp_virtual_share_deserialize(bytea, internal): the inverse, without a hash
- * table: it is only read.
+ * sipp_virtual_share_deserialize(bytea, internal): the inverse.
  */
 Datum
 sipp_virtual_share_deserialize(PG_FUNCTION_ARGS)
 {
-	bytea	   *bytes;
-	ShareState *s = palloc(sizeof(ShareState));
-	size_t		size;
-
-	(void) aggregate_context(fcinfo, FUNC);
-	bytes = PG_GETARG_BYTEA_PP(0);
-	if (VARSIZE_ANY_EXHDR(bytes) < sizeof(ShareState))
-		elog(ERROR, "invalid serialized state of %s", FUNC);
-	memcpy(s, VARDATA_ANY(bytes), sizeof(ShareState));
-	size = sizeof(ShareClass) * (size_t) s->nclass;
-	if (VARSIZE_ANY_EXHDR(bytes) != sizeof(ShareState) + size)
-		elog(ERROR, "invalid serialized state of %s", FUNC);
-	s->cxt = CurrentMemoryContext;
-	s->classes = palloc(Max(size, 1));
-	memcpy(s->classes, VARDATA_ANY(bytes) + sizeof(ShareState), size);
-	s->slot = NULL;
-	s->room = s->nclass;
-	PG_RETURN_POINTER(s);
+	return state_deserialize(fcinfo, &share_kind);
 }
 
 /* Probabilities for 0 .. n - 1 in the current context, all zero. */
 static double *
 pmf_alloc(int64 n)
 {
-	double	   *p = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(double) * n);
-
-	memset(p, 0, sizeof(double) * n);
-	return p;
+	return huge_zeroed(CurrentMemoryContext, sizeof(double), n);
 }
 
 /*
@@ -488,11 +424,11 @@ compare_cells(const void *x, const void *y)
 static ShareCell *
 share_cells(const ShareState *s)
 {
-	ShareCell  *cells = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(ShareCell) * s->nclass);
+	ShareCell  *cells = palloc_huge_array(ShareCell, s->classes.n);
 
-	for (int64 i = 0; i < s->nclass; i++)
+	for (int64 i = 0; i < s->classes.n; i++)
 	{
-		const ShareClass *c = &s->classes[i];
+		const ShareClass *c = share_class(s, i);
 		const Peers *p = &c->peers;
 		int64		times = Max(1, c->rows / p->own);
 
@@ -505,7 +441,7 @@ share_cells(const ShareState *s)
 		cells[i].ones = (int64) rint((double) p->pool * p->mean) + c->successes / times;
 		cells[i].times = times;
 	}
-	qsort(cells, s->nclass, sizeof(ShareCell), compare_cells);
+	qsort(cells, s->classes.n, sizeof(ShareCell), compare_cells);
 	return cells;
 }
 
@@ -523,7 +459,7 @@ share_p_value(const ShareState *s)
 	int			depth = 0;
 	double		p = NAN;
 
-	for (int64 i = 0; i < s->nclass && cells != NULL; i++)
+	for (int64 i = 0; i < s->classes.n && cells != NULL; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		stack[depth++] = pmf_times(pmf_hypergeometric(cells[i].n, cells[i].pool, cells[i].ones),
@@ -538,11 +474,18 @@ share_p_value(const ShareState *s)
 		stack[depth - 2] = pmf_add(stack[depth - 1], stack[depth - 2]);
 
 	if (depth > 0)
-		p = pmf_two_sided(&stack[0], s->successes);
+		p = pmf_two_sided(&stack[0], s->total.count[COUNT_SUCCESSES]);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
 	return p;
 }
+
+/* The columns of sipp.share_benchmark */
+enum
+{
+	C_PUPILS, C_MATCHED, C_UNMATCHED, C_ACTUAL, C_VIRTUAL, C_DIFFERENCE, C_SUCCESSES,
+	C_EXPECTED, C_P_VALUE, C_DROPPED, C_REASON, C_COLUMNS
+};
 
 /*
  * sipp_virtual_share_final(internal): the row of sipp.share_benchmark.
@@ -550,32 +493,29 @@ share_p_value(const ShareState *s)
 Datum
 sipp_virtual_share_final(PG_FUNCTION_ARGS)
 {
-	static const ShareState nobody;
-	const ShareState *s;
-	double		n;
+	const ShareState *s = state_final(fcinfo, &share_kind);
+	const PupilState *total = &s->total;
+	double		n = (double) total->count[COUNT_MATCHED];
 	double		actual = NAN;
 	double		virtual = NAN;
 	double		p = NAN;
 	const char *reason = NULL;
-	Datum		values[11];
-	bool		nulls[11] = {false};
+	Datum		values[C_COLUMNS];
+	bool		nulls[C_COLUMNS] = {false};
 
-	(void) aggregate_context(fcinfo, FUNC);
-	s = PG_ARGISNULL(0) ? &nobody : (ShareState *) PG_GETARG_POINTER(0);
-	n = (double) s->matched;
-	if (s->pupils == 0)
+	if (total->count[COUNT_PUPILS] == 0)
 		reason = "no pupil has an outcome";
-	else if (s->matched == 0)
-		reason = empty_reason(s->empty);
+	else if (total->count[COUNT_MATCHED] == 0)
+		reason = empty_reason(total->empty);
 	else
 	{
-		actual = (double) s->successes / n;
-		virtual = dd_value(s->expected) / n;
-		if (s->units.several)
+		actual = (double) total->count[COUNT_SUCCESSES] / n;
+		virtual = dd_value(total->sum[0]) / n;
+		if (total->units.several)
 			reason = "the pupils are of more than one unit: no p-value";
-		else if (s->uncounted)
+		else if (total->marks & MARK_UNCOUNTED)
 			reason = "a pupil with an outcome is not counted in its peers' own: no p-value";
-		else if (s->uneven)
+		else if (total->marks & MARK_UNEVEN)
 			reason = "the unit's pupils of a cell have pools that overlap in part: no exact p-value";
 		else
 		{
@@ -585,17 +525,17 @@ sipp_virtual_share_final(PG_FUNCTION_ARGS)
 		}
 	}
 
-	values[0] = Int64GetDatum(s->pupils);
-	values[1] = Int64GetDatum(s->matched);
-	values[2] = Int64GetDatum(s->pupils - s->matched);
-	put_float(values, nulls, 3, actual);
-	put_float(values, nulls, 4, virtual);
-	put_float(values, nulls, 5, dd_value(dd_sub(dd_make((double) s->successes), s->expected)) / n);
-	values[6] = Int64GetDatum(s->successes);
-	nulls[6] = s->matched == 0;
-	put_float(values, nulls, 7, s->matched > 0 ? dd_value(s->expected) : NAN);
-	put_float(values, nulls, 8, p);
-	values[9] = Int64GetDatum(s->dropped);
-	put_text(values, nulls, 10, reason);
-	PG_RETURN_DATUM(row_datum(result_desc(fcinfo), lengthof(values), values, nulls));
+	values[C_PUPILS] = Int64GetDatum(total->count[COUNT_PUPILS]);
+	values[C_MATCHED] = Int64GetDatum(total->count[COUNT_MATCHED]);
+	values[C_UNMATCHED] = Int64GetDatum(total->count[COUNT_PUPILS] - total->count[COUNT_MATCHED]);
+	put_float(values, nulls, C_ACTUAL, actual);
+	put_float(values, nulls, C_VIRTUAL, virtual);
+	put_float(values, nulls, C_DIFFERENCE, dd_value(dd_sub(dd_make((double) total->count[COUNT_SUCCESSES]), total->sum[0])) / n);
+	values[C_SUCCESSES] = Int64GetDatum(total->count[COUNT_SUCCESSES]);
+	nulls[C_SUCCESSES] = total->count[COUNT_MATCHED] == 0;
+	put_float(values, nulls, C_EXPECTED, total->count[COUNT_MATCHED] > 0 ? dd_value(total->sum[0]) : NAN);
+	put_float(values, nulls, C_P_VALUE, p);
+	values[C_DROPPED] = Int64GetDatum(total->count[COUNT_DROPPED]);
+	put_text(values, nulls, C_REASON, reason);
+	PG_RETURN_DATUM(row_datum(result_desc(fcinfo), C_COLUMNS, values, nulls));
 }

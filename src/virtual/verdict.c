@@ -48,10 +48,12 @@ typedef struct Spread
 	Dd			pairs;			/* sum over pairs of w_i w_j */
 } Spread;
 
-/* Two groups of schools as one. */
+/* Make two groups of schools one. */
 static void
-spread_merge(Spread *a, const Spread *b)
+spread_merge(void *into, const void *from)
 {
+	Spread	   *a = into;
+	const Spread *b = from;
 	Dd			weight;
 	Dd			delta;
 	Dd			share;
@@ -69,18 +71,20 @@ spread_merge(Spread *a, const Spread *b)
 	a->schools += b->schools;
 }
 
+static const StateKind spread_kind = {VARIANCE_FUNC, sizeof(Spread),.merge = spread_merge};
+
 /*
  * sipp_school_variance_accum(internal, difference, std_error): transition.
  */
 Datum
 sipp_school_variance_accum(PG_FUNCTION_ARGS)
 {
-	Spread	   *s = state_begin(fcinfo, VARIANCE_FUNC, sizeof(Spread));
+	Spread	   *s = state_begin(fcinfo, &spread_kind);
 	Spread		school = {1, {0, 0}, {0, 0}, {0, 0}, {0, 0}};
 	double		se = 0;
 
 	if (!PG_ARGISNULL(1))
-		school.mean = dd_make(outcome_number(PG_GETARG_DATUM(1), false, VARIANCE_FUNC, "difference"));
+		school.mean = dd_make(outcome_checked(PG_GETARG_FLOAT8(1), VARIANCE_FUNC, "difference"));
 	if (!PG_ARGISNULL(2))
 		se = PG_GETARG_FLOAT8(2);
 	if (se != 0 && !(se >= MIN_STD_ERROR && se <= MAX_STD_ERROR))
@@ -103,17 +107,7 @@ sipp_school_variance_accum(PG_FUNCTION_ARGS)
 Datum
 sipp_school_variance_combine(PG_FUNCTION_ARGS)
 {
-	Spread	   *a;
-
-	if (PG_ARGISNULL(1))
-	{
-		if (PG_ARGISNULL(0))
-			PG_RETURN_NULL();
-		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	}
-	a = state_begin(fcinfo, VARIANCE_FUNC, sizeof(Spread));
-	spread_merge(a, (Spread *) PG_GETARG_POINTER(1));
-	PG_RETURN_POINTER(a);
+	return state_combine(fcinfo, &spread_kind);
 }
 
 /*
@@ -122,7 +116,7 @@ sipp_school_variance_combine(PG_FUNCTION_ARGS)
 Datum
 sipp_school_variance_serialize(PG_FUNCTION_ARGS)
 {
-	return state_to_bytes(fcinfo, VARIANCE_FUNC, sizeof(Spread));
+	return state_serialize(fcinfo, &spread_kind);
 }
 
 /*
@@ -131,7 +125,7 @@ sipp_school_variance_serialize(PG_FUNCTION_ARGS)
 Datum
 sipp_school_variance_deserialize(PG_FUNCTION_ARGS)
 {
-	return state_from_bytes(fcinfo, VARIANCE_FUNC, sizeof(Spread));
+	return state_deserialize(fcinfo, &spread_kind);
 }
 
 /*
@@ -140,12 +134,10 @@ sipp_school_variance_deserialize(PG_FUNCTION_ARGS)
 Datum
 sipp_school_variance_final(PG_FUNCTION_ARGS)
 {
-	const Spread *s;
+	const Spread *s = state_final(fcinfo, &spread_kind);
 	double		excess;
 
-	(void) aggregate_context(fcinfo, VARIANCE_FUNC);
-	s = PG_ARGISNULL(0) ? NULL : (Spread *) PG_GETARG_POINTER(0);
-	if (s == NULL || s->schools < 2)
+	if (s->schools < 2)
 		PG_RETURN_NULL();
 	excess = dd_value(dd_plus(s->square, -(double) (s->schools - 1)));
 	if (!(excess > 0))
@@ -171,6 +163,12 @@ verdict_argument(FunctionCallInfo fcinfo, int argno, const char *name, bool may_
 	return v;
 }
 
+/* The columns of sipp.school_verdict */
+enum
+{
+	C_Z_SCHOOLS, C_P_VALUE, C_VERDICT, C_FLIP_RISK, C_COLUMNS
+};
+
 /*
  * sipp_verdict(difference, std_error, school_variance, draw_se): z_schools,
  * p_value, verdict, flip_risk.
@@ -184,19 +182,19 @@ sipp_verdict(PG_FUNCTION_ARGS)
 	double		draw_se = verdict_argument(fcinfo, 3, "draw_se", false);
 	double		sd = hypot(se, sqrt(variance));
 	double		z = sd > 0 ? difference / sd : NAN;
-	Datum		values[4];
-	bool		nulls[4] = {false};
+	Datum		values[C_COLUMNS];
+	bool		nulls[C_COLUMNS] = {false};
 
 	if (isinf(z))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("value out of range: z_schools of sipp.verdict overflows")));
-	put_float(values, nulls, 0, z);
-	put_float(values, nulls, 1, isnan(z) ? NAN : 2 * dist_norm_sf(fabs(z)));
-	put_text(values, nulls, 2, isnan(z) ? NULL :
+	put_float(values, nulls, C_Z_SCHOOLS, z);
+	put_float(values, nulls, C_P_VALUE, isnan(z) ? NAN : 2 * dist_norm_sf(fabs(z)));
+	put_text(values, nulls, C_VERDICT, isnan(z) ? NULL :
 			 !is_critical(z) ? "as expected" : z > 0 ? "higher" : "lower");
-	put_float(values, nulls, 3, flip_risk(z, draw_se / sd));
-	PG_RETURN_DATUM(row_datum(result_desc(fcinfo), lengthof(values), values, nulls));
+	put_float(values, nulls, C_FLIP_RISK, flip_risk(z, draw_se / sd));
+	PG_RETURN_DATUM(row_datum(result_desc(fcinfo), C_COLUMNS, values, nulls));
 }
 
 /* A p-value of the partition, and whose it is. */

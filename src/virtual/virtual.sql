@@ -140,29 +140,19 @@ COMMENT ON FUNCTION sipp.peers(sipp.cohort, bigint, bigint) IS
 
 -- windows: every pupil beside similar pupils elsewhere
 
-CREATE FUNCTION sipp.comparator(outcome float8, unit "any") RETURNS sipp.peers
+CREATE FUNCTION sipp.comparator(outcome "any", unit "any") RETURNS sipp.peers
 	AS 'MODULE_PATHNAME', 'sipp_comparator' LANGUAGE C WINDOW STABLE PARALLEL SAFE;
-CREATE FUNCTION sipp.comparator(outcome float8, unit "any", VARIADIC leave_out "any") RETURNS sipp.peers
+CREATE FUNCTION sipp.comparator(outcome "any", unit "any", VARIADIC leave_out "any") RETURNS sipp.peers
 	AS 'MODULE_PATHNAME', 'sipp_comparator' LANGUAGE C WINDOW STABLE PARALLEL SAFE;
-CREATE FUNCTION sipp.comparator(outcome boolean, unit "any") RETURNS sipp.peers
-	AS 'MODULE_PATHNAME', 'sipp_comparator' LANGUAGE C WINDOW STABLE PARALLEL SAFE;
-CREATE FUNCTION sipp.comparator(outcome boolean, unit "any", VARIADIC leave_out "any") RETURNS sipp.peers
-	AS 'MODULE_PATHNAME', 'sipp_comparator' LANGUAGE C WINDOW STABLE PARALLEL SAFE;
-COMMENT ON FUNCTION sipp.comparator(float8, "any") IS
-'A pupil''s exact comparator, as a window function: PARTITION BY what makes pupils similar; the pool is every pupil of the partition with an outcome who shares none of the keys with this one. Key: the unit that is judged (school)';
-COMMENT ON FUNCTION sipp.comparator(float8, "any", "any") IS
-'A pupil''s exact comparator, as a window function: PARTITION BY what makes pupils similar; the pool is every pupil of the partition with an outcome who shares none of the keys with this one. Keys: the unit that is judged (school), then up to three more to leave out (authority, trust). NULL keys are one group';
-COMMENT ON FUNCTION sipp.comparator(boolean, "any") IS 'sipp.comparator of a yes/no outcome, as 1 and 0';
-COMMENT ON FUNCTION sipp.comparator(boolean, "any", "any") IS 'sipp.comparator of a yes/no outcome, as 1 and 0';
+COMMENT ON FUNCTION sipp.comparator("any", "any") IS
+'A pupil''s exact comparator, as a window function: PARTITION BY what makes pupils similar; the pool is every pupil of the partition with an outcome (a number, or boolean as 1 and 0) who shares none of the keys with this one. Key: the unit that is judged (school)';
+COMMENT ON FUNCTION sipp.comparator("any", "any", "any") IS
+'A pupil''s exact comparator, as a window function: PARTITION BY what makes pupils similar; the pool is every pupil of the partition with an outcome (a number, or boolean as 1 and 0) who shares none of the keys with this one. Keys: the unit that is judged (school), then up to three more to leave out (authority, trust). NULL keys are one group';
 
-CREATE FUNCTION sipp.nearest_comparator(outcome float8, unit "any", leave_out "any", score float8, k bigint DEFAULT 10, caliper float8 DEFAULT NULL) RETURNS sipp.peers
+CREATE FUNCTION sipp.nearest_comparator(outcome "any", unit "any", leave_out "any", score float8, k bigint DEFAULT 10, caliper float8 DEFAULT NULL) RETURNS sipp.peers
 	AS 'MODULE_PATHNAME', 'sipp_nearest_comparator' LANGUAGE C WINDOW STABLE PARALLEL SAFE;
-CREATE FUNCTION sipp.nearest_comparator(outcome boolean, unit "any", leave_out "any", score float8, k bigint DEFAULT 10, caliper float8 DEFAULT NULL) RETURNS sipp.peers
-	AS 'MODULE_PATHNAME', 'sipp_nearest_comparator' LANGUAGE C WINDOW STABLE PARALLEL SAFE;
-COMMENT ON FUNCTION sipp.nearest_comparator(float8, "any", "any", float8, bigint, float8) IS
+COMMENT ON FUNCTION sipp.nearest_comparator("any", "any", "any", float8, bigint, float8) IS
 'The k pupils nearest on a score (prior attainment, a propensity) among those whom sipp.comparator would take, all who are tied at the k-th distance included and none further than the caliper (in the score''s units, NULL: no limit); distances that decimals make equal are equal, as from 4.1 to 4.2 and from 4.2 to 4.3. A pupil without a score is in no pool and has none; leave_out may be NULL';
-COMMENT ON FUNCTION sipp.nearest_comparator(boolean, "any", "any", float8, bigint, float8) IS
-'sipp.nearest_comparator of a yes/no outcome, as 1 and 0';
 
 CREATE FUNCTION sipp.comparator_draw(pupil_id anyelement, unit "any", leave_out "any" DEFAULT NULL, k bigint DEFAULT 10, seed bigint DEFAULT 0) RETURNS anyarray
 	AS 'MODULE_PATHNAME', 'sipp_comparator_draw' LANGUAGE C WINDOW STABLE PARALLEL SAFE;
@@ -211,14 +201,10 @@ COMMENT ON COLUMN sipp.benchmark.flip_risk IS 'probability that one such draw pu
 COMMENT ON COLUMN sipp.benchmark.dropped IS 'rows left out because the outcome was NULL';
 COMMENT ON COLUMN sipp.benchmark.reason IS 'why figures are missing, or NULL';
 
-CREATE FUNCTION sipp.virtual_school_accum(state internal, outcome float8, peers sipp.peers) RETURNS internal
+CREATE FUNCTION sipp.virtual_school_accum(state internal, outcome "any", peers sipp.peers) RETURNS internal
 	AS 'MODULE_PATHNAME', 'sipp_virtual_school_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION sipp.virtual_school_accum(state internal, outcome float8, peers sipp.peers, k bigint) RETURNS internal
+CREATE FUNCTION sipp.virtual_school_accum(state internal, outcome "any", peers sipp.peers, k bigint) RETURNS internal
 	AS 'MODULE_PATHNAME', 'sipp_virtual_school_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION sipp.virtual_school_accum(state internal, outcome boolean, peers sipp.peers) RETURNS internal
-	AS 'MODULE_PATHNAME', 'sipp_virtual_school_bool_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION sipp.virtual_school_accum(state internal, outcome boolean, peers sipp.peers, k bigint) RETURNS internal
-	AS 'MODULE_PATHNAME', 'sipp_virtual_school_bool_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 CREATE FUNCTION sipp.virtual_school_combine(internal, internal) RETURNS internal
 	AS 'MODULE_PATHNAME', 'sipp_virtual_school_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 CREATE FUNCTION sipp.virtual_school_serialize(internal) RETURNS bytea
@@ -227,51 +213,31 @@ CREATE FUNCTION sipp.virtual_school_deserialize(bytea, internal) RETURNS interna
 	AS 'MODULE_PATHNAME', 'sipp_virtual_school_deserialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 CREATE FUNCTION sipp.virtual_school_final(internal) RETURNS sipp.benchmark
 	AS 'MODULE_PATHNAME', 'sipp_virtual_school_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION sipp.virtual_school_accum(internal, float8, sipp.peers) IS 'Transition of sipp.virtual_school';
-COMMENT ON FUNCTION sipp.virtual_school_accum(internal, float8, sipp.peers, bigint) IS 'Transition of sipp.virtual_school';
-COMMENT ON FUNCTION sipp.virtual_school_accum(internal, boolean, sipp.peers) IS 'Transition of sipp.virtual_school';
-COMMENT ON FUNCTION sipp.virtual_school_accum(internal, boolean, sipp.peers, bigint) IS 'Transition of sipp.virtual_school';
+COMMENT ON FUNCTION sipp.virtual_school_accum(internal, "any", sipp.peers) IS 'Transition of sipp.virtual_school';
+COMMENT ON FUNCTION sipp.virtual_school_accum(internal, "any", sipp.peers, bigint) IS 'Transition of sipp.virtual_school';
 COMMENT ON FUNCTION sipp.virtual_school_combine(internal, internal) IS 'Combine two states of sipp.virtual_school';
 COMMENT ON FUNCTION sipp.virtual_school_serialize(internal) IS 'State of sipp.virtual_school as bytes, from a parallel worker to its leader';
 COMMENT ON FUNCTION sipp.virtual_school_deserialize(bytea, internal) IS 'State of sipp.virtual_school from bytes';
 COMMENT ON FUNCTION sipp.virtual_school_final(internal) IS 'Final function of sipp.virtual_school';
 
-CREATE AGGREGATE sipp.virtual_school(outcome float8, peers sipp.peers) (
+CREATE AGGREGATE sipp.virtual_school(outcome "any", peers sipp.peers) (
 	SFUNC = sipp.virtual_school_accum, STYPE = internal, SSPACE = 256,
 	FINALFUNC = sipp.virtual_school_final, FINALFUNC_MODIFY = READ_ONLY,
 	COMBINEFUNC = sipp.virtual_school_combine,
 	SERIALFUNC = sipp.virtual_school_serialize, DESERIALFUNC = sipp.virtual_school_deserialize,
 	PARALLEL = SAFE
 );
-CREATE AGGREGATE sipp.virtual_school(outcome float8, peers sipp.peers, k bigint) (
+CREATE AGGREGATE sipp.virtual_school(outcome "any", peers sipp.peers, k bigint) (
 	SFUNC = sipp.virtual_school_accum, STYPE = internal, SSPACE = 256,
 	FINALFUNC = sipp.virtual_school_final, FINALFUNC_MODIFY = READ_ONLY,
 	COMBINEFUNC = sipp.virtual_school_combine,
 	SERIALFUNC = sipp.virtual_school_serialize, DESERIALFUNC = sipp.virtual_school_deserialize,
 	PARALLEL = SAFE
 );
-CREATE AGGREGATE sipp.virtual_school(outcome boolean, peers sipp.peers) (
-	SFUNC = sipp.virtual_school_accum, STYPE = internal, SSPACE = 256,
-	FINALFUNC = sipp.virtual_school_final, FINALFUNC_MODIFY = READ_ONLY,
-	COMBINEFUNC = sipp.virtual_school_combine,
-	SERIALFUNC = sipp.virtual_school_serialize, DESERIALFUNC = sipp.virtual_school_deserialize,
-	PARALLEL = SAFE
-);
-CREATE AGGREGATE sipp.virtual_school(outcome boolean, peers sipp.peers, k bigint) (
-	SFUNC = sipp.virtual_school_accum, STYPE = internal, SSPACE = 256,
-	FINALFUNC = sipp.virtual_school_final, FINALFUNC_MODIFY = READ_ONLY,
-	COMBINEFUNC = sipp.virtual_school_combine,
-	SERIALFUNC = sipp.virtual_school_serialize, DESERIALFUNC = sipp.virtual_school_deserialize,
-	PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE sipp.virtual_school(float8, sipp.peers) IS
-'The school''s pupils beside their pools: mean outcome, what similar pupils elsewhere reached, the difference with its standard error, what drawing ten comparators a pupil would have added in noise. Rows of the group are the unit''s pupils with their sipp.comparator of the same outcome; two units in one group (a nation''s row) have no standard error';
-COMMENT ON AGGREGATE sipp.virtual_school(float8, sipp.peers, bigint) IS
-'The school''s pupils beside their pools: mean outcome, what similar pupils elsewhere reached, the difference with its standard error, what drawing k comparators a pupil would have added in noise. Rows of the group are the unit''s pupils with their sipp.comparator of the same outcome; two units in one group (a nation''s row) have no standard error';
-COMMENT ON AGGREGATE sipp.virtual_school(boolean, sipp.peers) IS
-'sipp.virtual_school of a yes/no outcome, as 1 and 0';
-COMMENT ON AGGREGATE sipp.virtual_school(boolean, sipp.peers, bigint) IS
-'sipp.virtual_school of a yes/no outcome, as 1 and 0, and draws of k comparators';
+COMMENT ON AGGREGATE sipp.virtual_school("any", sipp.peers) IS
+'The school''s pupils beside their pools: mean outcome (a number, or boolean as 1 and 0), what similar pupils elsewhere reached, the difference with its standard error, what drawing ten comparators a pupil would have added in noise. Rows of the group are the unit''s pupils with their sipp.comparator of the same outcome; two units in one group (a nation''s row) have no standard error';
+COMMENT ON AGGREGATE sipp.virtual_school("any", sipp.peers, bigint) IS
+'The school''s pupils beside their pools: mean outcome (a number, or boolean as 1 and 0), what similar pupils elsewhere reached, the difference with its standard error, what drawing k comparators a pupil would have added in noise. Rows of the group are the unit''s pupils with their sipp.comparator of the same outcome; two units in one group (a nation''s row) have no standard error';
 
 CREATE TYPE sipp.share_benchmark AS (
 	pupils bigint,
@@ -299,10 +265,8 @@ COMMENT ON COLUMN sipp.share_benchmark.p_value IS 'exact two-sided p-value, give
 COMMENT ON COLUMN sipp.share_benchmark.dropped IS 'rows left out because the outcome was NULL';
 COMMENT ON COLUMN sipp.share_benchmark.reason IS 'why figures are missing, or NULL';
 
-CREATE FUNCTION sipp.virtual_school_share_accum(state internal, outcome float8, peers sipp.peers) RETURNS internal
+CREATE FUNCTION sipp.virtual_school_share_accum(state internal, outcome "any", peers sipp.peers) RETURNS internal
 	AS 'MODULE_PATHNAME', 'sipp_virtual_share_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION sipp.virtual_school_share_accum(state internal, outcome boolean, peers sipp.peers) RETURNS internal
-	AS 'MODULE_PATHNAME', 'sipp_virtual_share_bool_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 CREATE FUNCTION sipp.virtual_school_share_combine(internal, internal) RETURNS internal
 	AS 'MODULE_PATHNAME', 'sipp_virtual_share_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 CREATE FUNCTION sipp.virtual_school_share_serialize(internal) RETURNS bytea
@@ -311,31 +275,21 @@ CREATE FUNCTION sipp.virtual_school_share_deserialize(bytea, internal) RETURNS i
 	AS 'MODULE_PATHNAME', 'sipp_virtual_share_deserialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 CREATE FUNCTION sipp.virtual_school_share_final(internal) RETURNS sipp.share_benchmark
 	AS 'MODULE_PATHNAME', 'sipp_virtual_share_final' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
-COMMENT ON FUNCTION sipp.virtual_school_share_accum(internal, float8, sipp.peers) IS 'Transition of sipp.virtual_school_share';
-COMMENT ON FUNCTION sipp.virtual_school_share_accum(internal, boolean, sipp.peers) IS 'Transition of sipp.virtual_school_share';
+COMMENT ON FUNCTION sipp.virtual_school_share_accum(internal, "any", sipp.peers) IS 'Transition of sipp.virtual_school_share';
 COMMENT ON FUNCTION sipp.virtual_school_share_combine(internal, internal) IS 'Combine two states of sipp.virtual_school_share';
 COMMENT ON FUNCTION sipp.virtual_school_share_serialize(internal) IS 'State of sipp.virtual_school_share as bytes, from a parallel worker to its leader';
 COMMENT ON FUNCTION sipp.virtual_school_share_deserialize(bytea, internal) IS 'State of sipp.virtual_school_share from bytes';
 COMMENT ON FUNCTION sipp.virtual_school_share_final(internal) IS 'Final function of sipp.virtual_school_share';
 
-CREATE AGGREGATE sipp.virtual_school_share(outcome float8, peers sipp.peers) (
+CREATE AGGREGATE sipp.virtual_school_share(outcome "any", peers sipp.peers) (
 	SFUNC = sipp.virtual_school_share_accum, STYPE = internal, SSPACE = 2048,
 	FINALFUNC = sipp.virtual_school_share_final, FINALFUNC_MODIFY = READ_ONLY,
 	COMBINEFUNC = sipp.virtual_school_share_combine,
 	SERIALFUNC = sipp.virtual_school_share_serialize, DESERIALFUNC = sipp.virtual_school_share_deserialize,
 	PARALLEL = SAFE
 );
-CREATE AGGREGATE sipp.virtual_school_share(outcome boolean, peers sipp.peers) (
-	SFUNC = sipp.virtual_school_share_accum, STYPE = internal, SSPACE = 2048,
-	FINALFUNC = sipp.virtual_school_share_final, FINALFUNC_MODIFY = READ_ONLY,
-	COMBINEFUNC = sipp.virtual_school_share_combine,
-	SERIALFUNC = sipp.virtual_school_share_serialize, DESERIALFUNC = sipp.virtual_school_share_deserialize,
-	PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE sipp.virtual_school_share(float8, sipp.peers) IS
-'A yes/no outcome (0 or 1) of the school''s pupils beside their pools, with Fisher''s exact test over cells: given how many of a cell''s pupils succeed, those of the unit are a random draw (hypergeometric); two-sided is all that is no more probable than what was observed. Where the unit''s pupils of a cell have pools that overlap in part, as nearest pupils have and keys that divide the unit make, there is no p-value';
-COMMENT ON AGGREGATE sipp.virtual_school_share(boolean, sipp.peers) IS
-'sipp.virtual_school_share of a boolean outcome';
+COMMENT ON AGGREGATE sipp.virtual_school_share("any", sipp.peers) IS
+'A yes/no outcome (boolean, or 0 and 1) of the school''s pupils beside their pools, with Fisher''s exact test over cells: given how many of a cell''s pupils succeed, those of the unit are a random draw (hypergeometric); two-sided is all that is no more probable than what was observed. Where the unit''s pupils of a cell have pools that overlap in part, as nearest pupils have and keys that divide the unit make, there is no p-value';
 
 CREATE TYPE sipp.covariate_balance AS (
 	pupils bigint,
@@ -365,14 +319,10 @@ COMMENT ON COLUMN sipp.covariate_balance.verdict IS 'balanced where |smd| is bel
 COMMENT ON COLUMN sipp.covariate_balance.dropped IS 'rows left out because the covariate was NULL';
 COMMENT ON COLUMN sipp.covariate_balance.reason IS 'why figures are missing, or NULL';
 
-CREATE FUNCTION sipp.balance_accum(state internal, covariate float8, covariate_peers sipp.peers) RETURNS internal
+CREATE FUNCTION sipp.balance_accum(state internal, covariate "any", covariate_peers sipp.peers) RETURNS internal
 	AS 'MODULE_PATHNAME', 'sipp_balance_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION sipp.balance_accum(state internal, covariate float8, covariate_peers sipp.peers, threshold float8) RETURNS internal
+CREATE FUNCTION sipp.balance_accum(state internal, covariate "any", covariate_peers sipp.peers, threshold float8) RETURNS internal
 	AS 'MODULE_PATHNAME', 'sipp_balance_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION sipp.balance_accum(state internal, covariate boolean, covariate_peers sipp.peers) RETURNS internal
-	AS 'MODULE_PATHNAME', 'sipp_balance_bool_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION sipp.balance_accum(state internal, covariate boolean, covariate_peers sipp.peers, threshold float8) RETURNS internal
-	AS 'MODULE_PATHNAME', 'sipp_balance_bool_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 CREATE FUNCTION sipp.balance_combine(internal, internal) RETURNS internal
 	AS 'MODULE_PATHNAME', 'sipp_balance_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 CREATE FUNCTION sipp.balance_serialize(internal) RETURNS bytea
@@ -381,51 +331,31 @@ CREATE FUNCTION sipp.balance_deserialize(bytea, internal) RETURNS internal
 	AS 'MODULE_PATHNAME', 'sipp_balance_deserialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 CREATE FUNCTION sipp.balance_final(internal) RETURNS sipp.covariate_balance
 	AS 'MODULE_PATHNAME', 'sipp_balance_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION sipp.balance_accum(internal, float8, sipp.peers) IS 'Transition of sipp.balance';
-COMMENT ON FUNCTION sipp.balance_accum(internal, float8, sipp.peers, float8) IS 'Transition of sipp.balance';
-COMMENT ON FUNCTION sipp.balance_accum(internal, boolean, sipp.peers) IS 'Transition of sipp.balance';
-COMMENT ON FUNCTION sipp.balance_accum(internal, boolean, sipp.peers, float8) IS 'Transition of sipp.balance';
+COMMENT ON FUNCTION sipp.balance_accum(internal, "any", sipp.peers) IS 'Transition of sipp.balance';
+COMMENT ON FUNCTION sipp.balance_accum(internal, "any", sipp.peers, float8) IS 'Transition of sipp.balance';
 COMMENT ON FUNCTION sipp.balance_combine(internal, internal) IS 'Combine two states of sipp.balance';
 COMMENT ON FUNCTION sipp.balance_serialize(internal) IS 'State of sipp.balance as bytes, from a parallel worker to its leader';
 COMMENT ON FUNCTION sipp.balance_deserialize(bytea, internal) IS 'State of sipp.balance from bytes';
 COMMENT ON FUNCTION sipp.balance_final(internal) IS 'Final function of sipp.balance';
 
-CREATE AGGREGATE sipp.balance(covariate float8, covariate_peers sipp.peers) (
+CREATE AGGREGATE sipp.balance(covariate "any", covariate_peers sipp.peers) (
 	SFUNC = sipp.balance_accum, STYPE = internal, SSPACE = 256,
 	FINALFUNC = sipp.balance_final, FINALFUNC_MODIFY = READ_ONLY,
 	COMBINEFUNC = sipp.balance_combine,
 	SERIALFUNC = sipp.balance_serialize, DESERIALFUNC = sipp.balance_deserialize,
 	PARALLEL = SAFE
 );
-CREATE AGGREGATE sipp.balance(covariate float8, covariate_peers sipp.peers, threshold float8) (
+CREATE AGGREGATE sipp.balance(covariate "any", covariate_peers sipp.peers, threshold float8) (
 	SFUNC = sipp.balance_accum, STYPE = internal, SSPACE = 256,
 	FINALFUNC = sipp.balance_final, FINALFUNC_MODIFY = READ_ONLY,
 	COMBINEFUNC = sipp.balance_combine,
 	SERIALFUNC = sipp.balance_serialize, DESERIALFUNC = sipp.balance_deserialize,
 	PARALLEL = SAFE
 );
-CREATE AGGREGATE sipp.balance(covariate boolean, covariate_peers sipp.peers) (
-	SFUNC = sipp.balance_accum, STYPE = internal, SSPACE = 256,
-	FINALFUNC = sipp.balance_final, FINALFUNC_MODIFY = READ_ONLY,
-	COMBINEFUNC = sipp.balance_combine,
-	SERIALFUNC = sipp.balance_serialize, DESERIALFUNC = sipp.balance_deserialize,
-	PARALLEL = SAFE
-);
-CREATE AGGREGATE sipp.balance(covariate boolean, covariate_peers sipp.peers, threshold float8) (
-	SFUNC = sipp.balance_accum, STYPE = internal, SSPACE = 256,
-	FINALFUNC = sipp.balance_final, FINALFUNC_MODIFY = READ_ONLY,
-	COMBINEFUNC = sipp.balance_combine,
-	SERIALFUNC = sipp.balance_serialize, DESERIALFUNC = sipp.balance_deserialize,
-	PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE sipp.balance(float8, sipp.peers) IS
-'Are the school''s pupils and their pools alike on a covariate that was not matched on, or only in bands? The peers must be the covariate''s own: sipp.comparator(covariate, ...) over the same windows. Balanced: |standardised mean difference| below 0.1';
-COMMENT ON AGGREGATE sipp.balance(float8, sipp.peers, float8) IS
+COMMENT ON AGGREGATE sipp.balance("any", sipp.peers) IS
+'Are the school''s pupils and their pools alike on a covariate (a number, or boolean as 1 and 0) that was not matched on, or only in bands? The peers must be the covariate''s own: sipp.comparator(covariate, ...) over the same windows. Balanced: |standardised mean difference| below 0.1';
+COMMENT ON AGGREGATE sipp.balance("any", sipp.peers, float8) IS
 'sipp.balance with another threshold, such as 0.05 for a covariate that predicts the outcome well';
-COMMENT ON AGGREGATE sipp.balance(boolean, sipp.peers) IS
-'sipp.balance of a yes/no covariate, as 1 and 0';
-COMMENT ON AGGREGATE sipp.balance(boolean, sipp.peers, float8) IS
-'sipp.balance of a yes/no covariate, as 1 and 0, with another threshold';
 
 CREATE TYPE sipp.bands AS (
 	pupils bigint,
