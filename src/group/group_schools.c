@@ -346,7 +346,7 @@ improve_groups(GroupWork *w, int64 all_cost, int64 all_pairs)
  * where the bound says nothing.  Like the plan's, the proof is on costs in units.
  */
 static double
-within_pct(const GroupWork *w, int64 bound)
+gap_pct(const GroupWork *w, int64 bound)
 {
 	int64		total = groups_cost(w);
 	int64		excess;
@@ -493,7 +493,7 @@ sipp_group_schools(PG_FUNCTION_ARGS)
 	for (int g = 0; g < w.ngroup; g++)
 		for (int i = 0; i < w.size; i++)
 			w.group_of[w.group[g].member[i]] = g;
-	within = within_pct(&w, bound);
+	within = gap_pct(&w, bound);
 	put_rows(&w, rsinfo, within);
 
 	MemoryContextSwitchTo(old);
