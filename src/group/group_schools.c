@@ -15,12 +15,12 @@
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
+#include "base/option.h"
 #include "base/row.h"
 #include "group/group.h"
 
 #define FUNC "sipp.group_schools"
 
-#define MEMBER_COLUMNS	10
 #define PRICE_ROUNDS	4		/* at most so many searches from suggested groups */
 
 /* Arguments of sipp.group_schools. */
@@ -41,25 +41,34 @@ enum
 	ARG_SECTOR
 };
 
+/* Columns of sipp.group_member. */
+enum
+{
+	G_GROUP_NO,
+	G_SCHOOL,
+	G_MEMBER_ROLE,
+	G_SECTOR,
+	G_AUTHORITY,
+	G_LEAD,
+	G_COST,
+	G_GROUP_COST,
+	G_GAP_PCT,
+	G_REASON,
+	MEMBER_COLUMNS
+};
+
 PG_FUNCTION_INFO_V1(sipp_group_schools);
 
-/* A whole number within its range. */
-static int
-whole_arg(FunctionCallInfo fcinfo, int arg, const char *name, const char *standard, int low,
-		  int high, const char *range)
-{
-	int			v;
+static const OptionSpec size_spec = {
+	.arg = ARG_SIZE, .name = "size", .default_text = "3",
+	.low = GROUP_MIN_SIZE, .high = GROUP_MAX_SIZE,
+	.must = "be from " CppAsString2(GROUP_MIN_SIZE) " to " CppAsString2(GROUP_MAX_SIZE)
+};
 
-	if (PG_ARGISNULL(arg))
-		null_argument(FUNC, name, standard);
-	v = PG_GETARG_INT32(arg);
-	if (v < low || v > high)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"%s\" of %s must be %s", name, FUNC, range),
-				 errdetail("It is %d.", v)));
-	return v;
-}
+/* Its range ends at the size. */
+static const OptionSpec authorities_spec = {
+	.arg = ARG_MIN_AUTHORITIES, .name = "min_authorities", .default_text = "2", .low = 1
+};
 
 /* How many schools of a sector a composition has. */
 static int
@@ -146,12 +155,13 @@ read_sector(FunctionCallInfo fcinfo, const GroupWork *w)
 static void
 read_options(FunctionCallInfo fcinfo, GroupWork *w)
 {
+	OptionSpec	authorities = authorities_spec;
 	int			t;
 
-	w->size = whole_arg(fcinfo, ARG_SIZE, "size", "3", GROUP_MIN_SIZE, GROUP_MAX_SIZE,
-						psprintf("from %d to %d", GROUP_MIN_SIZE, GROUP_MAX_SIZE));
-	w->min_authorities = whole_arg(fcinfo, ARG_MIN_AUTHORITIES, "min_authorities", "2", 1, w->size,
-								   psprintf("from 1 to size, which is %d", w->size));
+	w->size = option_int(fcinfo, FUNC, &size_spec);
+	authorities.high = w->size;
+	authorities.must = psprintf("be from 1 to size, which is %d", w->size);
+	w->min_authorities = option_int(fcinfo, FUNC, &authorities);
 	t = w->places = w->size - 1;
 	w->pair_weight = t > 1 ? 2 * t * (t - 1) : 1;
 	if (PG_ARGISNULL(ARG_COMPOSITION))
@@ -396,16 +406,16 @@ put_group(const GroupWork *w, ReturnSetInfo *rsinfo, int g, double within)
 		Datum		values[MEMBER_COLUMNS] = {0};
 		bool		nulls[MEMBER_COLUMNS] = {0};
 
-		values[0] = Int32GetDatum(g + 1);
-		put_text(values, nulls, 1, x->id);
-		put_text(values, nulls, 2, i == 0 ? "lead" : "partner");
-		put_text(values, nulls, 3, x->sector);
-		put_text(values, nulls, 4, x->authority);
-		put_text(values, nulls, 5, i == 0 ? NULL : s->school[lead].id);
-		put_float(values, nulls, 6, cost[i]);
-		put_float(values, nulls, 7, group_cost);
-		put_float(values, nulls, 8, within);
-		nulls[9] = true;
+		values[G_GROUP_NO] = Int32GetDatum(g + 1);
+		put_text(values, nulls, G_SCHOOL, x->id);
+		put_text(values, nulls, G_MEMBER_ROLE, i == 0 ? "lead" : "partner");
+		put_text(values, nulls, G_SECTOR, x->sector);
+		put_text(values, nulls, G_AUTHORITY, x->authority);
+		put_text(values, nulls, G_LEAD, i == 0 ? NULL : s->school[lead].id);
+		put_float(values, nulls, G_COST, cost[i]);
+		put_float(values, nulls, G_GROUP_COST, group_cost);
+		put_float(values, nulls, G_GAP_PCT, within);
+		nulls[G_REASON] = true;
 		put_row(rsinfo, MEMBER_COLUMNS, values, nulls);
 	}
 }
@@ -419,11 +429,10 @@ put_alone(const GroupWork *w, ReturnSetInfo *rsinfo, int school, const char *rea
 	bool		nulls[MEMBER_COLUMNS];
 
 	memset(nulls, true, sizeof(nulls));
-	put_text(values, nulls, 1, x->id);
-	put_text(values, nulls, 3, x->sector);
-	put_text(values, nulls, 4, x->authority);
-	put_text(values, nulls, 9, reason);
-	nulls[1] = nulls[9] = false;
+	put_text(values, nulls, G_SCHOOL, x->id);
+	put_text(values, nulls, G_SECTOR, x->sector);
+	put_text(values, nulls, G_AUTHORITY, x->authority);
+	put_text(values, nulls, G_REASON, reason);
 	put_row(rsinfo, MEMBER_COLUMNS, values, nulls);
 }
 

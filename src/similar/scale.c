@@ -592,17 +592,8 @@ scale_similarity(double distance, double tenth)
 bool
 scale_pooled_arg(FunctionCallInfo fcinfo, int arg, const char *func)
 {
-	char	   *word;
+	static const char *const word[] = {"same", "any"};
+	static const OptionWords sector = {"sector", lengthof(word), word};
 
-	if (PG_ARGISNULL(arg))
-		null_argument(func, "sector", "'same'");
-	word = text_to_cstring(PG_GETARG_TEXT_PP(arg));
-	if (strcmp(word, "any") == 0)
-		return true;
-	if (strcmp(word, "same") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"sector\" of %s must be 'same' or 'any'", func),
-				 errdetail("It is \"%s\".", word)));
-	return false;
+	return option_word(fcinfo, func, arg, &sector) == 1;
 }
