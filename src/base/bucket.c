@@ -18,13 +18,13 @@ bucket_sort(int n, int nkey, const int *key, int **start)
 
 	/* counted two places up, so that filling leaves the starts behind */
 	for (int i = 0; i < n; i++)
-		if (key[i] >= 0)
-			at[key[i] + 2]++;
+		if (key == NULL || key[i] >= 0)
+			at[(key ? key[i] : 0) + 2]++;
 	for (int k = 0; k < nkey; k++)
 		at[k + 2] += at[k + 1];
 	for (int i = 0; i < n; i++)
-		if (key[i] >= 0)
-			list[at[key[i] + 1]++] = i;
+		if (key == NULL || key[i] >= 0)
+			list[at[(key ? key[i] : 0) + 1]++] = i;
 	*start = at;
 	return list;
 }
