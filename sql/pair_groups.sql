@@ -52,7 +52,7 @@ SELECT wrong(ARRAY(SELECT CASE WHEN m.school = swap.a THEN jsonb_populate_record
 -- the order of schools does not matter
 SELECT count(*) AS differ FROM (SELECT * FROM sipp.group_schools(schools()) EXCEPT SELECT * FROM sipp.group_schools(ARRAY(SELECT school(r) FROM nation r ORDER BY noise(7, r.id, 1000000)))) d;
 -- groups of two are the plan of capacity 1, and known to be the best
-SELECT near(sum(cost), (SELECT sum(cost) FROM sipp.pairs(sipp.pairing_plan(ARRAY(SELECT (school(r)::jsonb || '{"capacity": 1}')::text::sipp.school FROM nation r WHERE role <> 'either'))) WHERE place = 1), 1e-4) AS same, count(*) FILTER (WHERE member_role = 'lead') AS groups, max(within_pct) AS within_pct
+SELECT near(sum(cost), (SELECT sum(cost) FROM sipp.pairs(sipp.pairing_plan(ARRAY(SELECT (school(r)::jsonb || '{"capacity": 1}')::text::sipp.school FROM nation r WHERE role <> 'either'))) WHERE place = 1), 1e-4) AS same, count(*) FILTER (WHERE member_role = 'lead') AS groups, max(gap_pct) AS gap_pct
 FROM sipp.group_schools(ARRAY(SELECT school(r) FROM nation r WHERE role <> 'either'), size => 2) WHERE group_no IS NOT NULL;
 
 -- the best there is, by trying every set of groups: 3 leads, 7 partners, groups of three, 12 nations
@@ -67,15 +67,15 @@ WHERE x.lead_role = 'lead' AND x.eligible AND y.eligible AND NOT z.barred AND (x
 CREATE TABLE tiny_best AS
 WITH RECURSIVE sets AS (SELECT n, 1 AS groups, lead, partners AS taken, cost FROM tiny_group UNION ALL SELECT n, groups + 1, g.lead, taken || g.partners, s.cost + g.cost FROM sets s JOIN tiny_group g USING (n) WHERE g.lead > s.lead AND NOT g.partners && taken)
 SELECT n, groups, min(cost) AS cost FROM sets GROUP BY 1, 2;
-SELECT count(*) AS nations, count(*) FILTER (WHERE groups = most) AS as_many, count(*) FILTER (WHERE near(cost, best, 1e-4)) AS cheapest, bool_and(cost >= best - 1e-4) AS possible, bool_and(cost <= best * (1 + within_pct / 100) + 1e-4) AS honest, bool_and(within_pct >= 0) AS bounded
-FROM (SELECT n, (SELECT max(groups) FROM tiny_best b WHERE b.n = t.n) AS most, groups, cost, within_pct, (SELECT cost FROM tiny_best b WHERE (b.n, b.groups) = (t.n, g.groups)) AS best
-	FROM tiny t, LATERAL (SELECT count(*) AS groups, sum(group_cost) AS cost, min(within_pct) AS within_pct FROM sipp.group_schools(s) WHERE member_role = 'lead') g WHERE groups > 0) x;
+SELECT count(*) AS nations, count(*) FILTER (WHERE groups = most) AS as_many, count(*) FILTER (WHERE near(cost, best, 1e-4)) AS cheapest, bool_and(cost >= best - 1e-4) AS possible, bool_and(cost <= best * (1 + gap_pct / 100) + 1e-4) AS honest, bool_and(gap_pct >= 0) AS bounded
+FROM (SELECT n, (SELECT max(groups) FROM tiny_best b WHERE b.n = t.n) AS most, groups, cost, gap_pct, (SELECT cost FROM tiny_best b WHERE (b.n, b.groups) = (t.n, g.groups)) AS best
+	FROM tiny t, LATERAL (SELECT count(*) AS groups, sum(group_cost) AS cost, min(gap_pct) AS gap_pct FROM sipp.group_schools(s) WHERE member_role = 'lead') g WHERE groups > 0) x;
 
 -- where the search is not the best, its bound says so: fewer allowed pairs may lead it to cheaper groups, but to none below the bound
-WITH full_ AS (SELECT count(*) AS groups, sum(group_cost) AS cost, min(within_pct) AS within_pct FROM sipp.group_schools(schools(), size => 4) WHERE member_role = 'lead'),
+WITH full_ AS (SELECT count(*) AS groups, sum(group_cost) AS cost, min(gap_pct) AS gap_pct FROM sipp.group_schools(schools(), size => 4) WHERE member_role = 'lead'),
 	 less AS (SELECT k, g.* FROM generate_series(1, 12) k, LATERAL (SELECT count(*) AS groups, sum(group_cost) AS cost FROM sipp.group_schools(ARRAY(SELECT CASE WHEN noise(k, r.id, 12) > 0 THEN school(r)
 		ELSE (school(r)::jsonb || jsonb_build_object('excludes', (SELECT jsonb_agg(id) FROM nation o WHERE noise(k, r.id || id, 3) = 0 AND o.id <> r.id)))::text::sipp.school END FROM nation r), size => 4) WHERE member_role = 'lead') g)
-SELECT count(*) > 5 AS comparable, bool_and(l.cost >= f.cost / (1 + within_pct / 100) - 1e-4) AS honest FROM full_ f JOIN less l USING (groups);
+SELECT count(*) > 5 AS comparable, bool_and(l.cost >= f.cost / (1 + gap_pct / 100) - 1e-4) AS honest FROM full_ f JOIN less l USING (groups);
 
 -- who is in no group, and why
 CREATE FUNCTION small(id text, role text, more jsonb DEFAULT '{}') RETURNS sipp.school IMMUTABLE
@@ -89,7 +89,7 @@ INSERT INTO cases VALUES ('nobody', '', '{}'), ('one', '', ARRAY[small('a', 'lea
 	('data', ', max_km => 100', ARRAY[small('a', 'lead', '{"capacity": 0}'), small('b', 'partner', '{"effect": null}'), small('c', 'partner', '{"authority": null}'), small('d', 'none'), small('e', 'partner', '{"sector": null}'), small('f', 'partner', '{"lat": null, "lon": null}'), small('g', 'lead', '{"context": null}')]),
 	('composition', ', composition => ''{"s": 1, "p": 2}''', ARRAY[small('a', 'lead'), small('b', 'partner', '{"sector": "p"}'), small('c', 'partner'), small('d', 'partner', '{"sector": "q"}')]),
 	('all either', '', ARRAY[small('a', 'either', '{"effect": 1}'), small('b', 'either'), small('c', 'either')]);
-SELECT what, group_no, school, member_role, lead, round(cost::numeric, 4) AS cost, round(group_cost::numeric, 4) AS group_cost, within_pct, reason FROM cases, LATERAL unnest(groups(options, s)) m ORDER BY cases.ctid, group_no, member_role, school COLLATE "C";
+SELECT what, group_no, school, member_role, lead, round(cost::numeric, 4) AS cost, round(group_cost::numeric, 4) AS group_cost, gap_pct, reason FROM cases, LATERAL unnest(groups(options, s)) m ORDER BY cases.ctid, group_no, member_role, school COLLATE "C";
 -- schools all alike: any groups are the best
-SELECT count(DISTINCT group_no) AS groups, count(*) FILTER (WHERE group_no IS NOT NULL) AS members, max(group_cost) - min(group_cost) AS difference, max(within_pct) AS within_pct, count(reason) AS alone
+SELECT count(DISTINCT group_no) AS groups, count(*) FILTER (WHERE group_no IS NOT NULL) AS members, max(group_cost) - min(group_cost) AS difference, max(gap_pct) AS gap_pct, count(reason) AS alone
 FROM sipp.group_schools(ARRAY(SELECT small(chr(97 + i), CASE WHEN i < 9 THEN 'partner' ELSE 'lead' END, '{"context": [1]}') FROM generate_series(0, 12) i));

@@ -28,6 +28,7 @@
 
 #include "miscadmin.h"
 
+#include "base/bucket.h"
 #include "group/group.h"
 #include "plan/plan.h"
 
@@ -35,52 +36,39 @@
 
 /* How many of a class remain to be peers of partner a under a lead of a class. */
 static int
-peers_needed(const GroupWork *w, int a, int lead_class, int class)
+peers_needed(const GroupProblem *p, int a, int lead_class, int class)
 {
-	return w->class_need[class] - (class == lead_class) - (class == w->class_of[a]);
-}
-
-/* Insert among the k smallest, ascending; returns how many there are. */
-static int
-insert_smallest(int32 *smallest, int n, int k, int32 u)
-{
-	int			at = n < k ? n : k - 1;
-
-	if (n == k && u >= smallest[k - 1])
-		return n;
-	for (; at > 0 && smallest[at - 1] > u; at--)
-		smallest[at] = smallest[at - 1];
-	smallest[at] = u;
-	return Min(n + 1, k);
+	return p->class_need[class] - (class == lead_class) - (class == p->class_of[a]);
 }
 
 /* Sums of the smallest losses of partner i with those who could be its peers. */
 static void
-find_shares(GroupWork *w, int i, int32 (*smallest)[GROUP_MAX_SIZE])
+find_shares(GroupCosts *c, int i, int32 (*smallest)[GROUP_MAX_SIZE])
 {
-	int			a = w->partner[i];
+	const GroupProblem *p = c->problem;
+	int			a = p->partner[i];
 	int			found[GROUP_MAX_SIZE] = {0};
 
-	for (int j = 0; j < w->npartner && w->places > 1; j++)
+	for (int j = 0; j < p->npartner && p->places > 1; j++)
 	{
-		int			b = w->partner[j];
-		int			class = w->class_of[b];
+		int			b = p->partner[j];
+		int			class = p->class_of[b];
 		int32		u;
 
 		if (b == a)
 			continue;
-		u = group_peer(w, a, b);
+		u = group_peer(c, a, b);
 		if (u != GROUP_NONE)
-			found[class] = insert_smallest(smallest[class], found[class],
-										   w->class_need[class], u);
+			found[class] = keep_smallest(found[class], p->class_need[class], smallest[class],
+										 NULL, u, 0);
 	}
-	for (int s = 0; s < w->nclass; s++)
+	for (int s = 0; s < p->nclass; s++)
 	{
 		int64		share = 0;
 
-		for (int class = 0; class < w->nclass && share != GROUP_NO_COST; class++)
+		for (int class = 0; class < p->nclass && share != GROUP_NO_COST; class++)
 		{
-			int			need = peers_needed(w, a, s, class);
+			int			need = peers_needed(p, a, s, class);
 
 			if (need < 0 || need > found[class])
 			{
@@ -90,24 +78,25 @@ find_shares(GroupWork *w, int i, int32 (*smallest)[GROUP_MAX_SIZE])
 			for (int k = 0; k < need; k++)
 				share += smallest[class][k];
 		}
-		w->relax.share[(int64) i * w->nclass + s] = share;
+		c->relax.share[(int64) i * p->nclass + s] = share;
 	}
 }
 
 void
-group_relax(GroupWork *w)
+group_relax(GroupCosts *c)
 {
-	GroupRelax *r = &w->relax;
-	int32		(*smallest)[GROUP_MAX_SIZE] = palloc(sizeof(*smallest) * w->nclass);
-	Size		most = (Size) w->nlead * w->nclass;
+	const GroupProblem *p = c->problem;
+	GroupRelax *r = &c->relax;
+	int32		(*smallest)[GROUP_MAX_SIZE] = palloc(sizeof(*smallest) * p->nclass);
+	Size		most = (Size) p->nlead * p->nclass;
 
 	r->node_lead = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int) * Max(most, 1));
 	r->node_class = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int) * Max(most, 1));
 	r->capacity = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int) * Max(most, 1));
-	for (int j = 0; j < w->nlead; j++)
-		for (int class = 0; class < w->nclass; class++)
+	for (int j = 0; j < p->nlead; j++)
+		for (int class = 0; class < p->nclass; class++)
 		{
-			int			need = w->class_need[class] - (class == w->class_of[w->lead[j]]);
+			int			need = p->class_need[class] - (class == p->class_of[p->lead[j]]);
 
 			if (need <= 0)
 				continue;
@@ -117,11 +106,11 @@ group_relax(GroupWork *w)
 		}
 
 	r->share = MemoryContextAllocHuge(CurrentMemoryContext,
-									  sizeof(int64) * Max((Size) w->npartner * w->nclass, 1));
-	for (int i = 0; i < w->npartner; i++)
+									  sizeof(int64) * Max((Size) p->npartner * p->nclass, 1));
+	for (int i = 0; i < p->npartner; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		find_shares(w, i, smallest);
+		find_shares(c, i, smallest);
 	}
 	pfree(smallest);
 }
@@ -130,48 +119,49 @@ group_relax(GroupWork *w)
 static int64_t
 relaxed_cost(void *ctx, int i, int node, int64_t limit)
 {
-	const GroupWork *w = ctx;
-	int			a = w->partner[i];
-	int			lead = w->lead[w->relax.node_lead[node]];
+	const GroupCosts *c = ctx;
+	const GroupProblem *p = c->problem;
+	int			a = p->partner[i];
+	int			lead = p->lead[c->relax.node_lead[node]];
 	int64		share;
 	int64		cost;
 	int32		u;
 
-	if (w->class_of[a] != w->relax.node_class[node])
+	if (p->class_of[a] != c->relax.node_class[node])
 		return ASSIGN_NONE;
-	share = w->relax.share[(int64) i * w->nclass + w->class_of[lead]];
+	share = c->relax.share[(int64) i * p->nclass + p->class_of[lead]];
 	if (share >= limit)
 		return ASSIGN_NONE;
-	u = group_pair(w, a, lead, Min((limit - share - 1) / w->pair_weight + 1, GROUP_NONE));
+	u = group_pair(c, a, lead, Min((limit - share - 1) / p->pair_weight + 1, GROUP_NONE));
 	if (u == GROUP_NONE)
 		return ASSIGN_NONE;
-	cost = w->pair_weight * u + share;
+	cost = p->pair_weight * u + share;
 	return cost < limit ? cost : ASSIGN_NONE;
 }
 
 int64
-group_unpaired(const GroupWork *w)
+group_unpaired(const GroupProblem *p)
 {
 	/* no loss is above the cap; one unit more for rounding */
 	int64		dearest = (int64) (SCORE_LOSS_CAP * SCORE_UNITS) + 1;
 
-	return 1 + w->npartner * dearest * (w->pair_weight + w->places);
+	return 1 + p->npartner * dearest * (p->pair_weight + p->places);
 }
 
 void
-group_relax_solve(GroupWork *w, const int *places, const int *capacity, int64 unpaired,
+group_relax_solve(const GroupCosts *c, const int *places, const int *capacity, int64 unpaired,
 				  AssignProblem *prob, AssignResult *result)
 {
 	AssignStatus status;
 
 	memset(prob, 0, sizeof(*prob));
-	prob->npartner = w->npartner;
-	prob->nlead = w->relax.nnode;
+	prob->npartner = c->problem->npartner;
+	prob->nlead = c->relax.nnode;
 	prob->places = places;
-	prob->capacity = capacity ? capacity : w->relax.capacity;
+	prob->capacity = capacity ? capacity : c->relax.capacity;
 	prob->unpaired = unpaired;
 	prob->cost = relaxed_cost;
-	prob->cost_ctx = w;
+	prob->cost_ctx = unconstify(GroupCosts *, c);
 	plan_hooks(&prob->hooks);
 	status = assign_solve(prob, result);
 	if (status == ASSIGN_NO_MEMORY || status == ASSIGN_TOO_MANY_PLACES)
@@ -185,9 +175,9 @@ group_relax_solve(GroupWork *w, const int *places, const int *capacity, int64 un
 }
 
 int64
-group_bound(GroupWork *w, int64 all_cost, int64 all_pairs)
+group_bound(const GroupCosts *c, int ngroup, int64 all_cost, int64 all_pairs)
 {
-	int64		want = (int64) w->ngroup * w->places;
+	int64		want = (int64) ngroup * c->problem->places;
 	int64		low_cost = 0;	/* the plan of no pairs */
 	int64		low_pairs = 0;
 	int64		high_cost = all_cost;
@@ -205,7 +195,7 @@ group_bound(GroupWork *w, int64 all_cost, int64 all_pairs)
 		int64		pairs;
 		int64		value;
 
-		group_relax_solve(w, NULL, NULL, price, &prob, &r);
+		group_relax_solve(c, NULL, NULL, price, &prob, &r);
 		pairs = r.nplace - r.empty;
 		/* cost + M (P - pairs) - M (P - want), P gone so that nothing large is summed */
 		value = r.cost - price * (pairs - want);

@@ -8,10 +8,10 @@
  * few rounds have passed.  A school that may lead and be led leads if it is kept.
  *
  * Then the leads' partners are taken, the relaxation's first, as far as they
- * may be together, and what is missing is fetched by chains of moves: a partner of
- * another group comes over and leaves a hole there, which is filled in the
- * same way, until a school that is in no group fills the last.  A lead for
- * which there is no chain leaves its partners to the others.
+ * may be together, and what is missing is fetched by ejection chains: a partner of
+ * another group comes over and leaves a hole there, which is filled in the same
+ * way, until a school that is in no group fills the last.  A lead for which there
+ * is no chain leaves its partners to the others.
  */
 #include "sipp.h"
 
@@ -40,6 +40,11 @@ typedef struct Loads
 /* A group in the making. */
 typedef struct Partial
 {
+	const GroupProblem *problem;
+	const GroupCosts *costs;
+	GroupBudget *budget;
+	Groups	   *groups;
+
 	int			n;
 	int			member[GROUP_MAX_SIZE]; /* the lead first */
 	int			ncandidate;
@@ -56,7 +61,7 @@ typedef struct Partial
 	SchoolGroup *undo;
 } Partial;
 
-/* A hole that a member would leave in a group. */
+/* One link of an ejection chain: the hole that a member leaves in its group. */
 typedef struct Hole
 {
 	int			group;			/* -1: the partial group */
@@ -79,17 +84,19 @@ compare_leads(const void *a, const void *b, void *arg)
 	return i < j ? -1 : i > j;
 }
 
-/* Read a plan of the relaxation. */
+/* Read who is with which lead in a plan of the relaxation. */
 static void
-read_loads(const GroupWork *w, const AssignProblem *prob, const AssignResult *r, Loads *l)
+read_loads(const GroupCosts *c, const AssignProblem *prob, const AssignResult *r, Loads *l)
 {
-	memset(l->load, 0, sizeof(int) * w->nlead);
-	memset(l->cost, 0, sizeof(int64) * w->nlead);
-	for (int i = 0; i < w->npartner; i++)
+	const GroupProblem *p = c->problem;
+
+	memset(l->load, 0, sizeof(int) * p->nlead);
+	memset(l->cost, 0, sizeof(int64) * p->nlead);
+	for (int i = 0; i < p->npartner; i++)
 	{
 		int			node = r->place_start[i] < r->place_start[i + 1] ?
 			r->lead[r->place_start[i]] : -1;
-		int			j = node < 0 ? -1 : w->relax.node_lead[node];
+		int			j = node < 0 ? -1 : c->relax.node_lead[node];
 
 		l->lead_of[i] = j;
 		if (j < 0)
@@ -98,91 +105,91 @@ read_loads(const GroupWork *w, const AssignProblem *prob, const AssignResult *r,
 		l->cost[j] += prob->cost(prob->cost_ctx, i, node, ASSIGN_NONE);
 	}
 	l->pairs = r->nplace - r->empty;
-	for (int j = 0; j < w->nlead; j++)
+	for (int j = 0; j < p->nlead; j++)
 		l->order[j] = j;
-	qsort_arg(l->order, w->nlead, sizeof(int), compare_leads, l);
+	qsort_arg(l->order, p->nlead, sizeof(int), compare_leads, l);
 }
 
 /* Has every lead all or nothing, and nobody both sides? */
 static bool
-is_settled(const GroupWork *w, const Loads *l)
+is_settled(const GroupProblem *p, const Loads *l)
 {
-	for (int j = 0; j < w->nlead; j++)
+	for (int j = 0; j < p->nlead; j++)
 	{
-		int			i = w->partner_at[w->lead[j]];
+		int			i = p->partner_at[p->lead[j]];
 
-		if (l->load[j] != 0 && (l->load[j] != w->places || (i >= 0 && l->lead_of[i] >= 0)))
+		if (l->load[j] != 0 && (l->load[j] != p->places || (i >= 0 && l->lead_of[i] >= 0)))
 			return false;
 	}
 	return true;
 }
 
-/* Rounds of the relaxation; see above. */
+/* Solve the relaxation for ever fewer leads until all are full; see above. */
 static void
-choose_leads(GroupWork *w, Loads *l, int64 *all_cost, int64 *all_pairs)
+choose_leads(const GroupCosts *c, Loads *l, int64 *all_cost, int64 *all_pairs)
 {
+	const GroupProblem *p = c->problem;
 	int		   *places = MemoryContextAllocHuge(CurrentMemoryContext,
-												sizeof(int) * Max(w->npartner, 1));
+												sizeof(int) * Max(p->npartner, 1));
 	int		   *capacity = MemoryContextAllocHuge(CurrentMemoryContext,
-												  sizeof(int) * Max(w->relax.nnode, 1));
-	bool	   *kept = palloc(Max(w->nlead, 1));
+												  sizeof(int) * Max(c->relax.nnode, 1));
+	bool	   *kept = palloc(Max(p->nlead, 1));
 	AssignProblem prob;
 	AssignResult r;
 
-	group_relax_solve(w, NULL, NULL, group_unpaired(w), &prob, &r);
+	group_relax_solve(c, NULL, NULL, group_unpaired(p), &prob, &r);
 	*all_cost = r.cost;
 	*all_pairs = r.nplace - r.empty;
-	read_loads(w, &prob, &r, l);
+	read_loads(c, &prob, &r, l);
 	assign_release(&prob, &r);
-	for (int round = 0; round < MAX_ROUNDS && !is_settled(w, l); round++)
+	for (int round = 0; round < MAX_ROUNDS && !is_settled(p, l); round++)
 	{
-		int			most = Min((int) Min(l->pairs / w->places, w->nlead), w->n / w->size);
+		int			most = Min((int) Min(l->pairs / p->places, p->nlead), p->n / p->size);
 
 		if (most == 0)
 			break;
-		memset(kept, false, w->nlead);
+		memset(kept, false, p->nlead);
 		for (int k = 0; k < most; k++)
 			kept[l->order[k]] = true;
-		for (int i = 0; i < w->npartner; i++)
+		for (int i = 0; i < p->npartner; i++)
 		{
-			int			j = w->lead_at[w->partner[i]];
+			int			j = p->lead_at[p->partner[i]];
 
 			places[i] = j < 0 || !kept[j];
 		}
-		for (int node = 0; node < w->relax.nnode; node++)
-			capacity[node] = kept[w->relax.node_lead[node]] ? w->relax.capacity[node] : 0;
-		group_relax_solve(w, places, capacity, group_unpaired(w), &prob, &r);
-		read_loads(w, &prob, &r, l);
+		for (int node = 0; node < c->relax.nnode; node++)
+			capacity[node] = kept[c->relax.node_lead[node]] ? c->relax.capacity[node] : 0;
+		group_relax_solve(c, places, capacity, group_unpaired(p), &prob, &r);
+		read_loads(c, &prob, &r, l);
 		assign_release(&prob, &r);
 	}
-	pfree(places);
-	pfree(capacity);
-	pfree(kept);
 }
 
 /* Can member a be a partner in a group of which n members, the lead first, are known? */
 static bool
-fits(GroupWork *w, const int *member, int n, int a)
+fits(Partial *t, const int *member, int n, int a)
 {
+	const GroupProblem *p = t->problem;
+	const GroupCosts *c = t->costs;
 	int			same = 1;
 
-	w->work += n;
-	if (group_pair(w, a, member[0], GROUP_NONE) == GROUP_NONE)
+	t->budget->used += n;
+	if (group_pair(c, a, member[0], GROUP_NONE) == GROUP_NONE)
 		return false;
 	for (int i = 1; i < n; i++)
-		if (group_peer(w, a, member[i]) == GROUP_NONE)
+		if (group_peer(c, a, member[i]) == GROUP_NONE)
 			return false;
 	for (int i = 0; i < n; i++)
-		same += w->class_of[member[i]] == w->class_of[a];
-	if (same > w->class_need[w->class_of[a]])
+		same += p->class_of[member[i]] == p->class_of[a];
+	if (same > p->class_need[p->class_of[a]])
 		return false;
-	if (w->min_authorities > 1)
+	if (p->min_authorities > 1)
 	{
 		int			all[GROUP_MAX_SIZE];
 
 		memcpy(all, member, sizeof(int) * n);
 		all[n] = a;
-		if (group_authorities(w, all, n + 1) + w->size - n - 1 < w->min_authorities)
+		if (group_authorities(p, all, n + 1) + p->size - n - 1 < p->min_authorities)
 			return false;
 	}
 	return true;
@@ -203,81 +210,83 @@ compare_candidates(const void *a, const void *b, void *arg)
 
 /* Schools in no group that the lead could have, those of the relaxation first. */
 static void
-find_candidates(GroupWork *w, const int *lead_of, Partial *p)
+find_candidates(Partial *t, const int *lead_of)
 {
-	int			lead = p->member[0];
+	const GroupProblem *p = t->problem;
+	const GroupCosts *c = t->costs;
+	int			lead = t->member[0];
 
-	p->ncandidate = 0;
-	w->work += w->npartner;
-	for (int i = 0; i < w->npartner; i++)
+	t->ncandidate = 0;
+	t->budget->used += p->npartner;
+	for (int i = 0; i < p->npartner; i++)
 	{
-		int			a = w->partner[i];
+		int			a = p->partner[i];
 		int32		u;
 
-		if (w->group_of[a] >= 0 || a == lead)
+		if (t->groups->of[a] >= 0 || a == lead)
 			continue;
-		u = group_pair(w, a, lead, GROUP_NONE);
+		u = group_pair(c, a, lead, GROUP_NONE);
 		if (u == GROUP_NONE)
 			continue;
-		p->key[a] = u;
-		if (lead_of && lead_of[i] != w->lead_at[lead])
-			p->key[a] += GROUP_NONE;
-		p->candidate[p->ncandidate++] = a;
+		t->key[a] = u;
+		if (lead_of && lead_of[i] != p->lead_at[lead])
+			t->key[a] += GROUP_NONE;
+		t->candidate[t->ncandidate++] = a;
 	}
-	qsort_arg(p->candidate, p->ncandidate, sizeof(int), compare_candidates, p->key);
+	qsort_arg(t->candidate, t->ncandidate, sizeof(int), compare_candidates, t->key);
 }
 
-/* Add candidates from number k on until the group is complete; take back what leads nowhere. */
+/* Add candidates from number k on until the group is complete, by depth-first search. */
 static bool
-extend(GroupWork *w, Partial *p, int k)
+extend(Partial *t, int k)
 {
-	if (p->n > p->best_n)
+	if (t->n > t->best_n)
 	{
-		p->best_n = p->n;
-		memcpy(p->best, p->member, sizeof(int) * p->n);
+		t->best_n = t->n;
+		memcpy(t->best, t->member, sizeof(int) * t->n);
 	}
-	if (p->n == w->size)
+	if (t->n == t->problem->size)
 		return true;
-	for (; k < p->ncandidate && w->work < p->stop; k++)
+	for (; k < t->ncandidate && t->budget->used < t->stop; k++)
 	{
-		if (!fits(w, p->member, p->n, p->candidate[k]))
+		if (!fits(t, t->member, t->n, t->candidate[k]))
 			continue;
-		p->member[p->n++] = p->candidate[k];
-		if (extend(w, p, k + 1))
+		t->member[t->n++] = t->candidate[k];
+		if (extend(t, k + 1))
 			return true;
-		p->n--;
+		t->n--;
 	}
 	return false;
 }
 
 /* Is member a in the partial group? */
 static bool
-in_partial(const Partial *p, int a)
+in_partial(const Partial *t, int a)
 {
-	for (int i = 0; i < p->n; i++)
-		if (p->member[i] == a)
+	for (int i = 0; i < t->n; i++)
+		if (t->member[i] == a)
 			return true;
 	return false;
 }
 
 /* The members beside a hole, the lead first; returns how many. */
 static int
-beside_hole(const GroupWork *w, const Partial *p, const Hole *hole, int *member)
+beside_hole(const Partial *t, const Hole *hole, int *member)
 {
 	int			n = 0;
 
 	if (hole->group < 0)
 	{
-		memcpy(member, p->member, sizeof(int) * p->n);
-		return p->n;
+		memcpy(member, t->member, sizeof(int) * t->n);
+		return t->n;
 	}
-	for (int i = 0; i < w->size; i++)
-		if (w->group[hole->group].member[i] != hole->member)
-			member[n++] = w->group[hole->group].member[i];
+	for (int i = 0; i < t->problem->size; i++)
+		if (t->groups->group[hole->group].member[i] != hole->member)
+			member[n++] = t->groups->group[hole->group].member[i];
 	return n;
 }
 
-/* Does a chain that ends with this hole go through a group? */
+/* Does the ejection chain that ends with this hole go through a group? */
 static bool
 on_chain(const Hole *hole, int at, int group)
 {
@@ -289,85 +298,91 @@ on_chain(const Hole *hole, int at, int group)
 
 /* Remember what a group was. */
 static void
-save_group(const GroupWork *w, Partial *p, int g)
+save_group(Partial *t, int g)
 {
-	if (p->nundo == p->undo_room)
+	if (t->nundo == t->undo_room)
 	{
-		p->undo_room *= 2;
-		p->undo = repalloc_huge(p->undo, sizeof(SchoolGroup) * p->undo_room);
-		p->undo_at = repalloc_huge(p->undo_at, sizeof(int) * p->undo_room);
+		t->undo_room *= 2;
+		t->undo = repalloc_huge(t->undo, sizeof(SchoolGroup) * t->undo_room);
+		t->undo_at = repalloc_huge(t->undo_at, sizeof(int) * t->undo_room);
 	}
-	p->undo_at[p->nundo] = g;
-	p->undo[p->nundo++] = w->group[g];
+	t->undo_at[t->nundo] = g;
+	t->undo[t->nundo++] = t->groups->group[g];
 }
 
 /* Make the groups what they were before this lead was tried. */
 static void
-undo_chains(GroupWork *w, Partial *p)
+undo_chains(Partial *t)
 {
-	for (int k = 0; k < p->nundo; k++)
-		for (int i = 0; i < w->size; i++)
-			w->group_of[w->group[p->undo_at[k]].member[i]] = -1;
+	const GroupProblem *p = t->problem;
+	Groups	   *groups = t->groups;
+
+	for (int k = 0; k < t->nundo; k++)
+		for (int i = 0; i < p->size; i++)
+			groups->of[groups->group[t->undo_at[k]].member[i]] = -1;
 	/* a group that changed more than once was first what was saved first */
-	for (int k = p->nundo - 1; k >= 0; k--)
-		w->group[p->undo_at[k]] = p->undo[k];
-	for (int k = 0; k < p->nundo; k++)
-		for (int i = 0; i < w->size; i++)
-			w->group_of[w->group[p->undo_at[k]].member[i]] = p->undo_at[k];
+	for (int k = t->nundo - 1; k >= 0; k--)
+		groups->group[t->undo_at[k]] = t->undo[k];
+	for (int k = 0; k < t->nundo; k++)
+		for (int i = 0; i < p->size; i++)
+			groups->of[groups->group[t->undo_at[k]].member[i]] = t->undo_at[k];
 }
 
-/* Fill the last hole of a chain with member a, and so all others up to the partial group's. */
+/* Carry out an ejection chain: member a fills its last hole, and so on up to the partial group's. */
 static void
-move_chain(GroupWork *w, Partial *p, const Hole *hole, int at, int a)
+move_chain(Partial *t, const Hole *hole, int at, int a)
 {
 	for (; hole[at].group >= 0; at = hole[at].parent)
 	{
 		int			member[GROUP_MAX_SIZE];
 		SchoolGroup		made;
 
-		(void) beside_hole(w, p, &hole[at], member);
-		member[w->size - 1] = a;
-		if (!group_make(w, member, member[0], &made))
+		(void) beside_hole(t, &hole[at], member);
+		member[t->problem->size - 1] = a;
+		if (!group_make(t->costs, t->budget, member, member[0], &made))
 			elog(ERROR, "sipp.group_schools: a chain of moves breaks a rule");
-		save_group(w, p, hole[at].group);
-		group_put(w, hole[at].group, &made);
+		save_group(t, hole[at].group);
+		groups_put(t->problem, t->groups, hole[at].group, &made);
 		a = hole[at].member;
 	}
-	p->member[p->n++] = a;
-	w->group_of[a] = -1;
+	t->member[t->n++] = a;
+	t->groups->of[a] = -1;
 }
 
-/* One more partner for the partial group, by the shortest chain. */
+/* Find one more partner for the partial group, by the shortest ejection chain. */
 static bool
-augment(GroupWork *w, Partial *p)
+augment(Partial *t)
 {
+	const GroupProblem *p = t->problem;
+	const Groups *groups = t->groups;
+	GroupBudget *budget = t->budget;
 	Hole	   *hole = MemoryContextAllocHuge(CurrentMemoryContext,
-											  sizeof(Hole) * ((Size) w->npartner + 1));
-	bool	   *seen = palloc0(w->n);
-	int64		stop = w->work + CHAIN_WORK;
+											  sizeof(Hole) * ((Size) p->npartner + 1));
+	bool	   *seen = palloc0(p->n);
+	int64		stop = budget->used + CHAIN_WORK;
 	int			n = 1;
 	bool		done = false;
 
 	hole[0].group = hole[0].member = hole[0].parent = -1;
-	for (int at = 0; at < n && !done && w->work < stop; at++)
+	for (int at = 0; at < n && !done && budget->used < stop; at++)
 	{
 		int			member[GROUP_MAX_SIZE];
-		int			count = beside_hole(w, p, &hole[at], member);
+		int			count = beside_hole(t, &hole[at], member);
 
 		CHECK_FOR_INTERRUPTS();
-		for (int i = 0; i < w->npartner && !done; i++)
+		for (int i = 0; i < p->npartner && !done; i++)
 		{
-			int			a = w->partner[i];
-			int			g = w->group_of[a];
+			int			a = p->partner[i];
+			int			g = groups->of[a];
 
 			/* a lead stays where it is */
-			if (seen[a] || (g < 0 ? in_partial(p, a) : w->group[g].member[0] == a))
+			if (seen[a] || (g < 0 ? in_partial(t, a) : groups->group[g].member[0] == a))
 				continue;
-			if (!fits(w, member, count, a))
+			if (!fits(t, member, count, a))
 				continue;
 			if (g < 0)
 			{
-				move_chain(w, p, hole, at, a);
+				move_chain(t, hole, at, a);
 				done = true;
 			}
 			else if (!on_chain(hole, at, g))
@@ -386,101 +401,130 @@ augment(GroupWork *w, Partial *p)
 
 /* A group for a lead that has none. */
 static bool
-make_for_lead(GroupWork *w, int lead, const int *lead_of, Partial *p)
+make_for_lead(Partial *t, int lead, const int *lead_of)
 {
+	const GroupProblem *p = t->problem;
 	SchoolGroup		made;
 
-	p->nundo = 0;
-	p->n = p->best_n = 1;
-	p->member[0] = p->best[0] = lead;
-	find_candidates(w, lead_of, p);
-	p->stop = w->work + MAKE_WORK;
-	if (!extend(w, p, 0))
+	t->nundo = 0;
+	t->n = t->best_n = 1;
+	t->member[0] = t->best[0] = lead;
+	find_candidates(t, lead_of);
+	t->stop = t->budget->used + MAKE_WORK;
+	if (!extend(t, 0))
 	{
-		p->n = p->best_n;
-		memcpy(p->member, p->best, sizeof(int) * p->n);
-		while (p->n < w->size)
-			if (!augment(w, p))
+		t->n = t->best_n;
+		memcpy(t->member, t->best, sizeof(int) * t->n);
+		while (t->n < p->size)
+			if (!augment(t))
 			{
 				/* groups would be dearer for nothing */
-				undo_chains(w, p);
+				undo_chains(t);
 				return false;
 			}
 	}
-	if (!group_make(w, p->member, lead, &made))
+	if (!group_make(t->costs, t->budget, t->member, lead, &made))
 		elog(ERROR, "sipp.group_schools: a group breaks a rule");
-	group_put(w, w->ngroup, &made);
+	groups_put(p, t->groups, t->groups->n, &made);
 	return true;
 }
 
 /* Partners in no group. */
 static int
-count_free(const GroupWork *w)
+count_free(const Partial *t)
 {
+	const GroupProblem *p = t->problem;
 	int			n = 0;
 
-	for (int i = 0; i < w->npartner; i++)
-		n += w->group_of[w->partner[i]] < 0;
+	for (int i = 0; i < p->npartner; i++)
+		n += t->groups->of[p->partner[i]] < 0;
 	return n;
 }
 
 /* Groups for the leads that have none, in that order (NULL: by number). */
 static bool
-make_groups(GroupWork *w, const int *order, const int *lead_of, int64 stop)
+make_groups(Partial *t, const int *order, const int *lead_of, int64 stop)
 {
-	Partial    *p = palloc(sizeof(Partial));
-	int			nfree = count_free(w);
+	const GroupProblem *p = t->problem;
+	int			nfree = count_free(t);
 	bool		any = false;
 
-	p->candidate = palloc(sizeof(int) * Max(w->n, 1));
-	p->key = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int64) * Max(w->n, 1));
-	p->undo_room = GROUP_MAX_SIZE;
-	p->undo = palloc(sizeof(SchoolGroup) * p->undo_room);
-	p->undo_at = palloc(sizeof(int) * p->undo_room);
-	for (int k = 0; k < w->nlead && nfree >= w->places && w->work < stop; k++)
+	for (int k = 0; k < p->nlead && nfree >= p->places && t->budget->used < stop; k++)
 	{
-		int			lead = w->lead[order ? order[k] : k];
+		int			lead = p->lead[order ? order[k] : k];
 
 		CHECK_FOR_INTERRUPTS();
-		if (w->group_of[lead] >= 0 || !make_for_lead(w, lead, lead_of, p))
+		if (t->groups->of[lead] >= 0 || !make_for_lead(t, lead, lead_of))
 			continue;
 		any = true;
-		nfree = count_free(w);
+		nfree = count_free(t);
 	}
-	pfree(p->candidate);
-	pfree(p->key);
-	pfree(p->undo);
-	pfree(p->undo_at);
-	pfree(p);
 	return any;
 }
 
-bool
-group_complete(GroupWork *w)
+/* Prepare for making groups, in the current memory context. */
+static Partial *
+new_partial(const GroupCosts *c, GroupBudget *budget, Groups *groups)
 {
-	int64		stop = w->work + BUILD_WORK;
+	Partial    *t = palloc(sizeof(Partial));
+	Size		n = c->problem->n;
+
+	t->problem = c->problem;
+	t->costs = c;
+	t->budget = budget;
+	t->groups = groups;
+	t->candidate = palloc(sizeof(int) * n);
+	t->key = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int64) * n);
+	t->undo_room = GROUP_MAX_SIZE;
+	t->undo = palloc(sizeof(SchoolGroup) * t->undo_room);
+	t->undo_at = palloc(sizeof(int) * t->undo_room);
+	return t;
+}
+
+/* A context for the scratch memory of building, made the current one. */
+static MemoryContext
+build_context(MemoryContext *old)
+{
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "sipp group build",
+											  ALLOCSET_DEFAULT_SIZES);
+
+	*old = MemoryContextSwitchTo(cxt);
+	return cxt;
+}
+
+bool
+group_complete(const GroupCosts *c, GroupBudget *budget, Groups *groups)
+{
+	MemoryContext old;
+	MemoryContext cxt = build_context(&old);
+	Partial    *t = new_partial(c, budget, groups);
+	int64		stop = budget->used + BUILD_WORK;
 	bool		any = false;
 
-	while (make_groups(w, NULL, NULL, stop))
+	while (make_groups(t, NULL, NULL, stop))
 		any = true;
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
 	return any;
 }
 
 void
-group_build(GroupWork *w, int64 *all_cost, int64 *all_pairs)
+group_build(const GroupCosts *c, GroupBudget *budget, Groups *groups, int64 *all_cost,
+			int64 *all_pairs)
 {
+	MemoryContext old;
+	MemoryContext cxt = build_context(&old);
+	Size		nlead = c->problem->nlead;
 	Loads		l;
-	Size		nlead = Max(w->nlead, 1);
 
 	l.load = palloc(sizeof(int) * nlead);
 	l.cost = palloc(sizeof(int64) * nlead);
 	l.order = palloc(sizeof(int) * nlead);
-	l.lead_of = palloc(sizeof(int) * Max(w->npartner, 1));
-	choose_leads(w, &l, all_cost, all_pairs);
-	(void) make_groups(w, l.order, l.lead_of, w->work + BUILD_WORK);
-	(void) group_complete(w);
-	pfree(l.load);
-	pfree(l.cost);
-	pfree(l.order);
-	pfree(l.lead_of);
+	l.lead_of = palloc(sizeof(int) * c->problem->npartner);
+	choose_leads(c, &l, all_cost, all_pairs);
+	(void) make_groups(new_partial(c, budget, groups), l.order, l.lead_of,
+					   budget->used + BUILD_WORK);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
+	(void) group_complete(c, budget, groups);
 }

@@ -12,42 +12,45 @@
 #include "group/group.h"
 
 int32
-group_pair_find(const GroupWork *w, int a, int lead, int64 limit)
+group_pair_find(const GroupCosts *c, int a, int lead, int64 limit)
 {
+	const GroupProblem *p = c->problem;
 	int64		units;
 
 	/* one school for the lead and one for the partner must be in the composition */
-	if (w->class_need[w->class_of[a]] < (w->class_of[a] == w->class_of[lead] ? 2 : 1))
+	if (p->class_need[p->class_of[a]] < (p->class_of[a] == p->class_of[lead] ? 2 : 1))
 		return GROUP_NONE;
-	units = scorer_units(w->scorer, w->school[a], w->school[lead], limit);
+	units = scorer_units(c->scorer, p->school[a], p->school[lead], limit);
 	return units < limit ? (int32) units : GROUP_NONE;
 }
 
 int32
-group_peer_find(const GroupWork *w, int a, int b)
+group_peer_find(const GroupCosts *c, int a, int b)
 {
-	const Schools *s = w->schools;
+	const GroupProblem *p = c->problem;
+	const Schools *s = p->schools;
 	/* always from the same side, so that rounding is the same */
-	int			i = w->school[Min(a, b)];
-	int			j = w->school[Max(a, b)];
+	int			i = p->school[Min(a, b)];
+	int			j = p->school[Max(a, b)];
 	double		loss;
 	double		km;
 
 	if (i == j || (s->cluster[i] >= 0 && s->cluster[i] == s->cluster[j]) ||
-		(!w->options.pooled && s->sector[i] != s->sector[j]) || schools_excluded(s, i, j) ||
-		w->class_need[w->class_of[a]] < (w->class_of[a] == w->class_of[b] ? 2 : 1))
+		(!p->options.pooled && s->sector[i] != s->sector[j]) || schools_excluded(s, i, j) ||
+		p->class_need[p->class_of[a]] < (p->class_of[a] == p->class_of[b] ? 2 : 1))
 		return GROUP_NONE;
-	loss = scorer_peers(w->scorer, i, j, &km);
-	if (isnan(loss) || (!isnan(w->options.max_km) && !(km <= w->options.max_km)))
+	loss = scorer_peers(c->scorer, i, j, &km);
+	if (isnan(loss) || (!isnan(p->options.max_km) && !(km <= p->options.max_km)))
 		return GROUP_NONE;
 	return (int32) llround(SCORE_UNITS * loss);
 }
 
 void
-group_keep_costs(GroupWork *w)
+group_keep_costs(GroupCosts *c)
 {
-	int64		pairs = (int64) w->npartner * w->nlead;
-	int64		peers = (int64) w->npartner * (w->npartner - 1) / 2;
+	const GroupProblem *p = c->problem;
+	int64		pairs = (int64) p->npartner * p->nlead;
+	int64		peers = (int64) p->npartner * (p->npartner - 1) / 2;
 
 	/* until it is full the tables must not be seen */
 	if (pairs <= GROUP_KEEP)
@@ -55,33 +58,33 @@ group_keep_costs(GroupWork *w)
 		int32	   *pair = MemoryContextAllocHuge(CurrentMemoryContext,
 												  sizeof(int32) * Max(pairs, 1));
 
-		for (int i = 0; i < w->npartner; i++)
+		for (int i = 0; i < p->npartner; i++)
 		{
 			CHECK_FOR_INTERRUPTS();
-			for (int j = 0; j < w->nlead; j++)
-				pair[(int64) i * w->nlead + j] = group_pair_find(w, w->partner[i], w->lead[j],
+			for (int j = 0; j < p->nlead; j++)
+				pair[(int64) i * p->nlead + j] = group_pair_find(c, p->partner[i], p->lead[j],
 																 GROUP_NONE);
 		}
-		w->pair = pair;
+		c->pair = pair;
 	}
-	if (w->places > 1 && peers <= GROUP_KEEP)
+	if (p->places > 1 && peers <= GROUP_KEEP)
 	{
 		int32	   *peer = MemoryContextAllocHuge(CurrentMemoryContext,
 												  sizeof(int32) * Max(peers, 1));
 		int64		k = 0;
 
-		for (int i = 1; i < w->npartner; i++)
+		for (int i = 1; i < p->npartner; i++)
 		{
 			CHECK_FOR_INTERRUPTS();
 			for (int j = 0; j < i; j++)
-				peer[k++] = group_peer_find(w, w->partner[i], w->partner[j]);
+				peer[k++] = group_peer_find(c, p->partner[i], p->partner[j]);
 		}
-		w->peer = peer;
+		c->peer = peer;
 	}
 }
 
 int
-group_authorities(const GroupWork *w, const int *member, int n)
+group_authorities(const GroupProblem *p, const int *member, int n)
 {
 	int			different = 0;
 
@@ -89,7 +92,7 @@ group_authorities(const GroupWork *w, const int *member, int n)
 	{
 		int			j = 0;
 
-		while (j < i && w->authority[member[j]] != w->authority[member[i]])
+		while (j < i && p->authority[member[j]] != p->authority[member[i]])
 			j++;
 		different += j == i;
 	}
@@ -98,26 +101,26 @@ group_authorities(const GroupWork *w, const int *member, int n)
 
 /* Are the members' sectors those of the composition? */
 static bool
-is_composition(const GroupWork *w, const int *member)
+is_composition(const GroupProblem *p, const int *member)
 {
 	int			count[GROUP_MAX_SIZE] = {0};
 
-	if (w->nclass == 1)
+	if (p->nclass == 1)
 		return true;
-	for (int i = 0; i < w->size; i++)
-		if (++count[w->class_of[member[i]]] > w->class_need[w->class_of[member[i]]])
+	for (int i = 0; i < p->size; i++)
+		if (++count[p->class_of[member[i]]] > p->class_need[p->class_of[member[i]]])
 			return false;
 	return true;
 }
 
 /* Write down a group, its partners in ascending order. */
 static void
-set_group(const GroupWork *w, const int *member, int lead, int64 cost, SchoolGroup *out)
+set_group(const GroupProblem *p, const int *member, int lead, int64 cost, SchoolGroup *out)
 {
 	int			n = 1;
 
 	out->member[0] = member[lead];
-	for (int i = 0; i < w->size; i++)
+	for (int i = 0; i < p->size; i++)
 	{
 		int			at = n;
 
@@ -132,9 +135,11 @@ set_group(const GroupWork *w, const int *member, int lead, int64 cost, SchoolGro
 }
 
 bool
-group_make(GroupWork *w, const int *member, int lead, SchoolGroup *out)
+group_make(const GroupCosts *c, GroupBudget *budget, const int *member, int lead,
+		   SchoolGroup *out)
 {
-	int			size = w->size;
+	const GroupProblem *p = c->problem;
+	int			size = p->size;
 	int64		peers[GROUP_MAX_SIZE] = {0};	/* of each member with all others */
 	int			bars[GROUP_MAX_SIZE] = {0}; /* with how many it may not be */
 	int64		all_peers = 0;
@@ -142,16 +147,16 @@ group_make(GroupWork *w, const int *member, int lead, SchoolGroup *out)
 	int			best = -1;
 	int64		best_cost = GROUP_NO_COST;
 
-	if (!is_composition(w, member) ||
-		(w->min_authorities > 1 && group_authorities(w, member, size) < w->min_authorities))
+	if (!is_composition(p, member) ||
+		(p->min_authorities > 1 && group_authorities(p, member, size) < p->min_authorities))
 		return false;
-	if (w->places > 1)
+	if (p->places > 1)
 	{
-		w->work += size * (size - 1) / 2;
+		budget->used += size * (size - 1) / 2;
 		for (int i = 1; i < size; i++)
 			for (int j = 0; j < i; j++)
 			{
-				int32		u = group_peer(w, member[i], member[j]);
+				int32		u = group_peer(c, member[i], member[j]);
 
 				if (u == GROUP_NONE)
 				{
@@ -170,7 +175,7 @@ group_make(GroupWork *w, const int *member, int lead, SchoolGroup *out)
 		int64		cost = 2 * (all_peers - peers[l]);
 		int			i = 0;
 
-		if ((lead >= 0 && member[l] != lead) || w->lead_at[member[l]] < 0 || all_bars > bars[l])
+		if ((lead >= 0 && member[l] != lead) || p->lead_at[member[l]] < 0 || all_bars > bars[l])
 			continue;
 		for (; i < size; i++)
 		{
@@ -178,11 +183,11 @@ group_make(GroupWork *w, const int *member, int lead, SchoolGroup *out)
 
 			if (i == l)
 				continue;
-			w->work++;
-			u = group_pair(w, member[i], member[l], GROUP_NONE);
+			budget->used++;
+			u = group_pair(c, member[i], member[l], GROUP_NONE);
 			if (u == GROUP_NONE)
 				break;
-			cost += w->pair_weight * u;
+			cost += p->pair_weight * u;
 		}
 		/* of leads equally good the first by id, however the members came */
 		if (i == size && (cost < best_cost || (cost == best_cost && member[l] < member[best])))
@@ -193,17 +198,38 @@ group_make(GroupWork *w, const int *member, int lead, SchoolGroup *out)
 	}
 	if (best < 0)
 		return false;
-	set_group(w, member, best, best_cost, out);
+	set_group(p, member, best, best_cost, out);
 	return true;
 }
 
 void
-group_put(GroupWork *w, int g, const SchoolGroup *group)
+groups_init(const GroupProblem *p, Groups *groups)
 {
-	Assert(g <= w->ngroup && w->ngroup <= w->nlead);
-	w->group[g] = *group;
-	if (g == w->ngroup)
-		w->ngroup++;
-	for (int i = 0; i < w->size; i++)
-		w->group_of[group->member[i]] = g;
+	groups->n = 0;
+	groups->group = MemoryContextAllocHuge(CurrentMemoryContext,
+										   sizeof(SchoolGroup) * Max(p->nlead, 1));
+	groups->of = palloc(sizeof(int) * Max(p->n, 1));
+	for (int a = 0; a < p->n; a++)
+		groups->of[a] = -1;
+}
+
+void
+groups_put(const GroupProblem *p, Groups *groups, int g, const SchoolGroup *group)
+{
+	Assert(g <= groups->n && groups->n <= p->nlead);
+	groups->group[g] = *group;
+	if (g == groups->n)
+		groups->n++;
+	for (int i = 0; i < p->size; i++)
+		groups->of[group->member[i]] = g;
+}
+
+int64
+groups_cost(const Groups *groups)
+{
+	int64		total = 0;
+
+	for (int g = 0; g < groups->n; g++)
+		total += groups->group[g].cost;
+	return total;
 }

@@ -10,7 +10,7 @@ CREATE TYPE sipp.group_member AS (
 	lead text,
 	cost float8,
 	group_cost float8,
-	within_pct float8,
+	gap_pct float8,
 	reason text
 );
 COMMENT ON TYPE sipp.group_member IS 'One school of a partnership of three or more, a row of sipp.group_schools. Store its columns, not the composite';
@@ -22,7 +22,7 @@ COMMENT ON COLUMN sipp.group_member.authority IS 'its authority';
 COMMENT ON COLUMN sipp.group_member.lead IS 'id of the group''s lead; NULL for the lead itself';
 COMMENT ON COLUMN sipp.group_member.cost IS 'cost of the pair with that lead; NULL for the lead';
 COMMENT ON COLUMN sipp.group_member.group_cost IS 'cost of the group: its partners'' costs, and half the mean loss in likeness and travel between its partners';
-COMMENT ON COLUMN sipp.group_member.within_pct IS 'all groups together cost at most so many per cent more than the best possible as many groups; the same for all; NULL where the bound says nothing';
+COMMENT ON COLUMN sipp.group_member.gap_pct IS 'optimality gap, in per cent of the bound: all groups together cost at most so much more than the best possible as many groups; the same for all, NULL where the bound says nothing';
 COMMENT ON COLUMN sipp.group_member.reason IS 'why the school is in no group, or NULL';
 
 CREATE FUNCTION sipp.group_schools(

@@ -15,12 +15,12 @@
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
+#include "base/option.h"
 #include "base/row.h"
 #include "group/group.h"
 
 #define FUNC "sipp.group_schools"
 
-#define MEMBER_COLUMNS	10
 #define PRICE_ROUNDS	4		/* at most so many searches from suggested groups */
 
 /* Arguments of sipp.group_schools. */
@@ -41,25 +41,34 @@ enum
 	ARG_SECTOR
 };
 
+/* Columns of sipp.group_member. */
+enum
+{
+	G_GROUP_NO,
+	G_SCHOOL,
+	G_MEMBER_ROLE,
+	G_SECTOR,
+	G_AUTHORITY,
+	G_LEAD,
+	G_COST,
+	G_GROUP_COST,
+	G_GAP_PCT,
+	G_REASON,
+	MEMBER_COLUMNS
+};
+
 PG_FUNCTION_INFO_V1(sipp_group_schools);
 
-/* A whole number within its range. */
-static int
-whole_arg(FunctionCallInfo fcinfo, int arg, const char *name, const char *standard, int low,
-		  int high, const char *range)
-{
-	int			v;
+static const OptionSpec size_spec = {
+	.arg = ARG_SIZE, .name = "size", .default_text = "3",
+	.low = GROUP_MIN_SIZE, .high = GROUP_MAX_SIZE,
+	.must = "be from " CppAsString2(GROUP_MIN_SIZE) " to " CppAsString2(GROUP_MAX_SIZE)
+};
 
-	if (PG_ARGISNULL(arg))
-		null_argument(FUNC, name, standard);
-	v = PG_GETARG_INT32(arg);
-	if (v < low || v > high)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"%s\" of %s must be %s", name, FUNC, range),
-				 errdetail("It is %d.", v)));
-	return v;
-}
+/* Its range ends at the size. */
+static const OptionSpec authorities_spec = {
+	.arg = ARG_MIN_AUTHORITIES, .name = "min_authorities", .default_text = "2", .low = 1
+};
 
 /* How many schools of a sector a composition has. */
 static int
@@ -84,7 +93,7 @@ composition_count(const char *sector, const JsonbValue *v, int size)
 
 /* Argument "composition": what sectors a group is made of. */
 static void
-read_composition(FunctionCallInfo fcinfo, GroupWork *w)
+read_composition(FunctionCallInfo fcinfo, GroupProblem *p)
 {
 	Jsonb	   *jb = PG_GETARG_JSONB_P(ARG_COMPOSITION);
 	JsonbIterator *it;
@@ -98,11 +107,11 @@ read_composition(FunctionCallInfo fcinfo, GroupWork *w)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"composition\" of %s must be an object", FUNC),
 				 errhint("As in {\"secondary\": 1, \"primary\": 2}.")));
-	w->mixed = true;
-	w->nclass = 0;
+	p->mixed = true;
+	p->nclass = 0;
 	room = Max((int) JB_ROOT_COUNT(jb), 1);
-	w->class_name = palloc(sizeof(char *) * room);
-	w->class_need = palloc(sizeof(int) * room);
+	p->class_name = palloc(sizeof(char *) * room);
+	p->class_need = palloc(sizeof(int) * room);
 	it = JsonbIteratorInit(&jb->root);
 	while ((tok = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
 	{
@@ -112,27 +121,27 @@ read_composition(FunctionCallInfo fcinfo, GroupWork *w)
 			continue;
 		sector = pnstrdup(v.val.string.val, v.val.string.len);
 		(void) JsonbIteratorNext(&it, &v, true);
-		w->class_name[w->nclass] = sector;
-		w->class_need[w->nclass] = composition_count(sector, &v, w->size);
-		sum += w->class_need[w->nclass++];
+		p->class_name[p->nclass] = sector;
+		p->class_need[p->nclass] = composition_count(sector, &v, p->size);
+		sum += p->class_need[p->nclass++];
 	}
-	if (sum != w->size)
+	if (sum != p->size)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"composition\" of %s must add to size", FUNC),
-				 errdetail("It adds to " INT64_FORMAT ", size is %d.", sum, w->size)));
+				 errdetail("It adds to " INT64_FORMAT ", size is %d.", sum, p->size)));
 }
 
 /* Argument "sector": are they pooled? */
 static bool
-read_sector(FunctionCallInfo fcinfo, const GroupWork *w)
+read_sector(FunctionCallInfo fcinfo, const GroupProblem *p)
 {
 	bool		pooled;
 
 	if (PG_ARGISNULL(ARG_SECTOR))
-		return w->mixed;
+		return p->mixed;
 	pooled = scale_pooled_arg(fcinfo, ARG_SECTOR, FUNC);
-	if (!pooled && w->nclass > 1)
+	if (!pooled && p->nclass > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"sector\" of %s must be 'any' with a composition of several sectors",
@@ -144,130 +153,126 @@ read_sector(FunctionCallInfo fcinfo, const GroupWork *w)
 
 /* All options. */
 static void
-read_options(FunctionCallInfo fcinfo, GroupWork *w)
+read_options(FunctionCallInfo fcinfo, GroupProblem *p)
 {
+	OptionSpec	authorities = authorities_spec;
 	int			t;
 
-	w->size = whole_arg(fcinfo, ARG_SIZE, "size", "3", GROUP_MIN_SIZE, GROUP_MAX_SIZE,
-						psprintf("from %d to %d", GROUP_MIN_SIZE, GROUP_MAX_SIZE));
-	w->min_authorities = whole_arg(fcinfo, ARG_MIN_AUTHORITIES, "min_authorities", "2", 1, w->size,
-								   psprintf("from 1 to size, which is %d", w->size));
-	t = w->places = w->size - 1;
-	w->pair_weight = t > 1 ? 2 * t * (t - 1) : 1;
+	p->size = option_int(fcinfo, FUNC, &size_spec);
+	authorities.high = p->size;
+	authorities.must = psprintf("be from 1 to size, which is %d", p->size);
+	p->min_authorities = option_int(fcinfo, FUNC, &authorities);
+	t = p->places = p->size - 1;
+	p->pair_weight = t > 1 ? 2 * t * (t - 1) : 1;
 	if (PG_ARGISNULL(ARG_COMPOSITION))
 	{
-		w->nclass = 1;
-		w->class_need = palloc(sizeof(int));
-		w->class_need[0] = w->size;
+		p->nclass = 1;
+		p->class_need = palloc(sizeof(int));
+		p->class_need[0] = p->size;
 	}
 	else
-		read_composition(fcinfo, w);
+		read_composition(fcinfo, p);
 	score_options(fcinfo, FUNC, ARG_WEIGHTS, -1, -1, -1, ARG_MAX_KM, ARG_MIN_P_BETTER,
-				  ARG_MIN_SIMILARITY, -1, ARG_TARGET_GAP, ARG_HALF_KM, ARG_SPREAD_KM, &w->options);
+				  ARG_MIN_SIMILARITY, -1, ARG_TARGET_GAP, ARG_HALF_KM, ARG_SPREAD_KM, &p->options);
 	/* authorities are a matter of the group, not of the pair, unless all must differ */
-	w->options.authority = w->min_authorities == w->size ? AUTHORITY_DIFFERENT : AUTHORITY_ANY;
-	w->options.pooled = read_sector(fcinfo, w);
+	p->options.authority = p->min_authorities == p->size ? AUTHORITY_DIFFERENT : AUTHORITY_ANY;
+	p->options.pooled = read_sector(fcinfo, p);
 }
 
 /* The composition's sector that a school is of; -1: none of them. */
 static int
-find_class(const GroupWork *w, const School *x)
+find_class(const GroupProblem *p, const School *x)
 {
-	if (!w->mixed)
+	if (!p->mixed)
 		return 0;
 	if (x->sector != NULL)
-		for (int k = 0; k < w->nclass; k++)
-			if (strcmp(x->sector, w->class_name[k]) == 0)
+		for (int k = 0; k < p->nclass; k++)
+			if (strcmp(x->sector, p->class_name[k]) == 0)
 				return k;
 	return -1;
 }
 
 /* All that keeps a school out, of its own data and of what an option needs. */
 static uint32
-find_lacks(const GroupWork *w, int school)
+find_lacks(const GroupProblem *p, int school)
 {
-	const Schools *s = w->schools;
+	const Schools *s = p->schools;
 	const School *x = &s->school[school];
 	uint32		lacks = school_lacks(s, school);
 
-	if ((w->mixed || !w->options.pooled) && x->sector == NULL)
+	if ((p->mixed || !p->options.pooled) && x->sector == NULL)
 		lacks |= 1 << LACK_SECTOR;
-	else if (find_class(w, x) < 0)
+	else if (find_class(p, x) < 0)
 		lacks |= 1 << LACK_CLASS;
-	if (w->min_authorities > 1 && x->authority == NULL)
+	if (p->min_authorities > 1 && x->authority == NULL)
 		lacks |= 1 << LACK_AUTHORITY;
-	if (!isnan(w->options.max_km) && isnan(x->lat))
+	if (!isnan(p->options.max_km) && isnan(x->lat))
 		lacks |= 1 << LACK_COORDINATES;
 	if (x->role == ROLE_LEAD && x->capacity == 0)
 		lacks |= 1 << LACK_CAPACITY;
 	return lacks;
 }
 
-/* Tell the client what the rows alone do not: of the yardsticks, and if nobody takes part. */
+/* Report what the rows alone do not tell: of the scale, and if nobody takes part. */
 static void
-report_notices(const GroupWork *w)
+report_notices(const GroupProblem *p)
 {
 	int64		count[SCHOOL_LACKS] = {0};
 
-	scale_report(w->scale, FUNC);
-	if (w->n > 0)
+	scale_report(p->scale, FUNC);
+	if (p->n > 0)
 		return;
-	for (int i = 0; i < w->schools->n; i++)
+	for (int i = 0; i < p->schools->n; i++)
 		for (int k = 0; k < SCHOOL_LACKS; k++)
-			count[k] += (w->lacks[i] >> k) & 1;
+			count[k] += (p->lacks[i] >> k) & 1;
 	ereport(NOTICE,
-			(errmsg("%s: %s", FUNC, schools_out_text(count, w->schools->n, w->schools->n))));
+			(errmsg("%s: %s", FUNC, schools_out_text(count, p->schools->n, p->schools->n))));
 }
 
-/* Who takes part, on which sides. */
+/* Number the schools that take part, and the sides on which they do. */
 static void
-number_schools(GroupWork *w)
+number_schools(GroupProblem *p)
 {
-	const Schools *s = w->schools;
-	Size		most = Max(s->n, 1);
+	const Schools *s = p->schools;
+	Size		most = s->n;
 
-	w->lacks = palloc(sizeof(uint32) * most);
-	w->school = palloc(sizeof(int) * most);
-	w->class_of = palloc(sizeof(int) * most);
-	w->authority = palloc(sizeof(int) * most);
-	w->partner = palloc(sizeof(int) * most);
-	w->lead = palloc(sizeof(int) * most);
-	w->partner_at = palloc(sizeof(int) * most);
-	w->lead_at = palloc(sizeof(int) * most);
-	w->group_of = palloc(sizeof(int) * most);
+	p->lacks = palloc(sizeof(uint32) * most);
+	p->school = palloc(sizeof(int) * most);
+	p->class_of = palloc(sizeof(int) * most);
+	p->authority = palloc(sizeof(int) * most);
+	p->partner = palloc(sizeof(int) * most);
+	p->lead = palloc(sizeof(int) * most);
+	p->partner_at = palloc(sizeof(int) * most);
+	p->lead_at = palloc(sizeof(int) * most);
 	for (int i = 0; i < s->n; i++)
 	{
 		const School *x = &s->school[i];
-		int			a = w->n;
+		int			a = p->n;
 
-		w->lacks[i] = find_lacks(w, i);
-		if (w->lacks[i] != 0)
+		p->lacks[i] = find_lacks(p, i);
+		if (p->lacks[i] != 0)
 			continue;
-		w->school[a] = i;
-		w->class_of[a] = find_class(w, x);
-		w->authority[a] = s->authority[i];
-		w->group_of[a] = w->partner_at[a] = w->lead_at[a] = -1;
+		p->school[a] = i;
+		p->class_of[a] = find_class(p, x);
+		p->authority[a] = s->authority[i];
+		p->partner_at[a] = p->lead_at[a] = -1;
 		if (ROLE_IS_PARTNER(x->role))
 		{
-			w->partner_at[a] = w->npartner;
-			w->partner[w->npartner++] = a;
+			p->partner_at[a] = p->npartner;
+			p->partner[p->npartner++] = a;
 		}
 		if (ROLE_IS_LEAD(x->role) && x->capacity > 0)
 		{
-			w->lead_at[a] = w->nlead;
-			w->lead[w->nlead++] = a;
+			p->lead_at[a] = p->nlead;
+			p->lead[p->nlead++] = a;
 		}
-		w->n++;
+		p->n++;
 	}
-	w->group = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(SchoolGroup) * Max(w->nlead, 1));
-	w->top_price = MemoryContextAllocExtended(CurrentMemoryContext, sizeof(double) * most,
-											  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	w->suggested = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(SchoolGroup) * Max(w->nlead, 1));
 }
 
-/* qsort_arg's comparison of groups: the cheapest first, then by lead. */
+/* qsort's comparison of groups: the cheapest first, then by lead. */
 static int
-compare_groups(const void *a, const void *b, void *arg)
+compare_groups(const void *a, const void *b)
 {
 	const SchoolGroup *x = a;
 	const SchoolGroup *y = b;
@@ -277,81 +282,91 @@ compare_groups(const void *a, const void *b, void *arg)
 	return x->member[0] < y->member[0] ? -1 : x->member[0] > y->member[0];
 }
 
-/* What all groups cost. */
-static int64
-groups_cost(const GroupWork *w)
-{
-	int64		total = 0;
-
-	for (int g = 0; g < w->ngroup; g++)
-		total += w->group[g].cost;
-	return total;
-}
-
-/* Search once more, from the groups that prices suggest; keep what is better. */
+/*
+ * Search once more, from the groups that multipliers suggest; keep what is better.
+ */
 static bool
-search_suggested(GroupWork *w)
+search_suggested(const GroupCosts *c, GroupBudget *budget, const GroupPrices *prices,
+				 Groups *groups)
 {
-	int			ngroup = w->ngroup;
-	int64		cost = groups_cost(w);
-	SchoolGroup *group = w->group;
+	const GroupProblem *p = c->problem;
+	Groups		other;
 
-	w->group = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(SchoolGroup) * Max(w->nlead, 1));
-	w->ngroup = 0;
-	for (int a = 0; a < w->n; a++)
-		w->group_of[a] = -1;
-	for (int k = 0; k < w->nsuggested; k++)
-		group_put(w, k, &w->suggested[k]);
-	while (w->ngroup < ngroup && group_complete(w))
+	groups_init(p, &other);
+	for (int k = 0; k < prices->nsuggested; k++)
+		groups_put(p, &other, k, &prices->suggested[k]);
+	while (other.n < groups->n && group_complete(c, budget, &other))
 		;
-	group_search(w);
-	if (w->ngroup > ngroup || (w->ngroup == ngroup && groups_cost(w) < cost))
+	group_search(c, budget, &other);
+	if (other.n > groups->n ||
+		(other.n == groups->n && groups_cost(&other) < groups_cost(groups)))
 	{
-		pfree(group);
+		*groups = other;
 		return true;
 	}
-	pfree(w->group);
-	w->group = group;
-	w->ngroup = ngroup;
-	for (int a = 0; a < w->n; a++)
-		w->group_of[a] = -1;
-	for (int g = 0; g < ngroup; g++)
-		group_put(w, g, &group[g]);
 	return false;
 }
 
 /*
- * Bound the groups' cost, and let the prices that do so suggest better groups, for
- * as long as that helps; returns the bound.
+ * Bound the groups' cost, and let the multipliers that do so suggest better groups,
+ * for as long as that helps; returns the bound.
  */
 static int64
-improve_groups(GroupWork *w, int64 all_cost, int64 all_pairs)
+improve_groups(const GroupCosts *c, GroupBudget *budget, Groups *groups, int64 all_cost,
+			   int64 all_pairs)
 {
+	const GroupProblem *p = c->problem;
+	GroupPrices prices = {0};
 	int64		bound = 0;
 	int			of = 0;			/* how many groups it is of */
 
+	prices.price = MemoryContextAllocExtended(CurrentMemoryContext, sizeof(double) * p->n,
+											  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	prices.suggested = MemoryContextAllocHuge(CurrentMemoryContext,
+											  sizeof(SchoolGroup) * p->nlead);
 	for (int round = 0;; round++)
 	{
-		if (w->ngroup != of)
-			bound = group_bound(w, all_cost, all_pairs);
-		of = w->ngroup;
-		bound = Max(bound, group_price_bound(w, groups_cost(w)));
-		if (round == PRICE_ROUNDS || w->nsuggested == 0 || !search_suggested(w))
+		if (groups->n != of)
+			bound = group_bound(c, groups->n, all_cost, all_pairs);
+		of = groups->n;
+		bound = Max(bound, group_price_bound(c, budget, groups->n, groups_cost(groups), &prices));
+		if (round == PRICE_ROUNDS || prices.nsuggested == 0 ||
+			!search_suggested(c, budget, &prices, groups))
 			return bound;
 	}
 }
 
+/* Solve the problem: the groups, the cheapest first, and a bound on what as many cost. */
+static int64
+find_groups(const GroupCosts *c, Groups *groups)
+{
+	GroupBudget budget = {0};
+	int64		all_cost;
+	int64		all_pairs;
+	int64		bound = 0;
+
+	groups_init(c->problem, groups);
+	group_build(c, &budget, groups, &all_cost, &all_pairs);
+	group_search(c, &budget, groups);
+	if (groups->n > 0)
+		bound = improve_groups(c, &budget, groups, all_cost, all_pairs);
+	qsort(groups->group, groups->n, sizeof(SchoolGroup), compare_groups);
+	for (int g = 0; g < groups->n; g++)
+		groups_put(c->problem, groups, g, &groups->group[g]);
+	return bound;
+}
+
 /*
- * By how many per cent the groups can be too dear, rounded up to hundredths; NaN
+ * The optimality gap, in per cent of the bound and rounded up to hundredths; NaN
  * where the bound says nothing.  Like the plan's, the proof is on costs in units.
  */
 static double
-within_pct(const GroupWork *w, int64 bound)
+gap_pct(const Groups *groups, int64 bound)
 {
-	int64		total = groups_cost(w);
+	int64		total = groups_cost(groups);
 	int64		excess;
 
-	if (w->ngroup == 0 || bound <= 0)
+	if (groups->n == 0 || bound <= 0)
 		return NAN;
 	if (total < bound)
 		elog(ERROR, "%s: groups cost less than their bound", FUNC);
@@ -362,92 +377,93 @@ within_pct(const GroupWork *w, int64 bound)
 
 /* The rows of one group. */
 static void
-put_group(const GroupWork *w, ReturnSetInfo *rsinfo, int g, double within)
+put_group(const GroupCosts *c, const Groups *groups, ReturnSetInfo *rsinfo, int g, double gap)
 {
-	const SchoolGroup *group = &w->group[g];
-	const Schools *s = w->schools;
-	int			lead = w->school[group->member[0]];
+	const GroupProblem *p = c->problem;
+	const SchoolGroup *group = &groups->group[g];
+	const Schools *s = p->schools;
+	int			lead = p->school[group->member[0]];
 	double		cost[GROUP_MAX_SIZE];
 	double		group_cost = 0;
 	double		peers = 0;
 
 	cost[0] = NAN;
-	for (int i = 1; i < w->size; i++)
+	for (int i = 1; i < p->size; i++)
 	{
-		PairScore	p;
+		PairScore	score;
 
-		scorer_pair(w->scorer, w->school[group->member[i]], lead, &p);
-		cost[i] = p.cost;
-		group_cost += p.cost;
+		scorer_pair(c->scorer, p->school[group->member[i]], lead, &score);
+		cost[i] = score.cost;
+		group_cost += score.cost;
 		for (int j = 1; j < i; j++)
 		{
 			double		km;
 
-			peers += scorer_peers(w->scorer, w->school[group->member[j]],
-								  w->school[group->member[i]], &km);
+			peers += scorer_peers(c->scorer, p->school[group->member[j]],
+								  p->school[group->member[i]], &km);
 		}
 	}
-	if (w->places > 1)
-		group_cost += peers / (w->places * (w->places - 1));
+	if (p->places > 1)
+		group_cost += peers / (p->places * (p->places - 1));
 
-	for (int i = 0; i < w->size; i++)
+	for (int i = 0; i < p->size; i++)
 	{
-		const School *x = &s->school[w->school[group->member[i]]];
+		const School *x = &s->school[p->school[group->member[i]]];
 		Datum		values[MEMBER_COLUMNS] = {0};
 		bool		nulls[MEMBER_COLUMNS] = {0};
 
-		values[0] = Int32GetDatum(g + 1);
-		put_text(values, nulls, 1, x->id);
-		put_text(values, nulls, 2, i == 0 ? "lead" : "partner");
-		put_text(values, nulls, 3, x->sector);
-		put_text(values, nulls, 4, x->authority);
-		put_text(values, nulls, 5, i == 0 ? NULL : s->school[lead].id);
-		put_float(values, nulls, 6, cost[i]);
-		put_float(values, nulls, 7, group_cost);
-		put_float(values, nulls, 8, within);
-		nulls[9] = true;
+		values[G_GROUP_NO] = Int32GetDatum(g + 1);
+		put_text(values, nulls, G_SCHOOL, x->id);
+		put_text(values, nulls, G_MEMBER_ROLE, i == 0 ? "lead" : "partner");
+		put_text(values, nulls, G_SECTOR, x->sector);
+		put_text(values, nulls, G_AUTHORITY, x->authority);
+		put_text(values, nulls, G_LEAD, i == 0 ? NULL : s->school[lead].id);
+		put_float(values, nulls, G_COST, cost[i]);
+		put_float(values, nulls, G_GROUP_COST, group_cost);
+		put_float(values, nulls, G_GAP_PCT, gap);
+		nulls[G_REASON] = true;
 		put_row(rsinfo, MEMBER_COLUMNS, values, nulls);
 	}
 }
 
 /* The row of a school that is in no group. */
 static void
-put_alone(const GroupWork *w, ReturnSetInfo *rsinfo, int school, const char *reason)
+put_alone(const GroupProblem *p, ReturnSetInfo *rsinfo, int school, const char *reason)
 {
-	const School *x = &w->schools->school[school];
+	const School *x = &p->schools->school[school];
 	Datum		values[MEMBER_COLUMNS] = {0};
 	bool		nulls[MEMBER_COLUMNS];
 
 	memset(nulls, true, sizeof(nulls));
-	put_text(values, nulls, 1, x->id);
-	put_text(values, nulls, 3, x->sector);
-	put_text(values, nulls, 4, x->authority);
-	put_text(values, nulls, 9, reason);
-	nulls[1] = nulls[9] = false;
+	put_text(values, nulls, G_SCHOOL, x->id);
+	put_text(values, nulls, G_SECTOR, x->sector);
+	put_text(values, nulls, G_AUTHORITY, x->authority);
+	put_text(values, nulls, G_REASON, reason);
 	put_row(rsinfo, MEMBER_COLUMNS, values, nulls);
 }
 
 /* All rows: the groups, then the schools in none, by id. */
 static void
-put_rows(GroupWork *w, ReturnSetInfo *rsinfo, double within)
+put_rows(const GroupCosts *c, const Groups *groups, ReturnSetInfo *rsinfo, double gap)
 {
+	const GroupProblem *p = c->problem;
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "sipp group row",
 											  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	int			a = 0;
 
-	for (int g = 0; g < w->ngroup; g++)
+	for (int g = 0; g < groups->n; g++)
 	{
-		put_group(w, rsinfo, g, within);
+		put_group(c, groups, rsinfo, g, gap);
 		MemoryContextReset(cxt);
 	}
-	for (int i = 0; i < w->schools->n; i++)
+	for (int i = 0; i < p->schools->n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (w->lacks[i] != 0)
-			put_alone(w, rsinfo, i, school_lacks_text(w->schools, i, w->lacks[i]));
-		else if (w->group_of[a++] < 0)
-			put_alone(w, rsinfo, i, group_reason(w, a - 1));
+		if (p->lacks[i] != 0)
+			put_alone(p, rsinfo, i, school_lacks_text(p->schools, i, p->lacks[i]));
+		else if (groups->of[a++] < 0)
+			put_alone(p, rsinfo, i, group_reason(c, groups, a - 1));
 		MemoryContextReset(cxt);
 	}
 	MemoryContextSwitchTo(old);
@@ -461,13 +477,12 @@ Datum
 sipp_group_schools(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	GroupWork	w = {0};
+	GroupProblem problem = {0};
+	GroupCosts	costs = {0};
+	Groups		groups;
 	MemoryContext cxt;
 	MemoryContext old;
-	int64		all_cost;
-	int64		all_pairs;
-	int64		bound = 0;
-	double		within;
+	int64		bound;
 
 	if (PG_ARGISNULL(ARG_SCHOOLS))
 		null_argument(FUNC, "schools", NULL);
@@ -475,26 +490,21 @@ sipp_group_schools(PG_FUNCTION_ARGS)
 	cxt = AllocSetContextCreate(CurrentMemoryContext, FUNC, ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(cxt);
 
-	read_options(fcinfo, &w);
-	w.schools = schools_read(PG_GETARG_ARRAYTYPE_P(ARG_SCHOOLS), FUNC);
-	w.scale = scale_make(w.schools, PG_ARGISNULL(ARG_CONTEXT_WEIGHTS) ? NULL :
-						 PG_GETARG_JSONB_P(ARG_CONTEXT_WEIGHTS), w.options.pooled, FUNC);
-	number_schools(&w);
-	report_notices(&w);
-	w.scorer = scorer_make(w.schools, w.scale, &w.options);
-	group_keep_costs(&w);
-	group_relax(&w);
-	group_build(&w, &all_cost, &all_pairs);
-	group_search(&w);
-	if (w.ngroup > 0)
-		bound = improve_groups(&w, all_cost, all_pairs);
+	read_options(fcinfo, &problem);
+	problem.schools = schools_read(PG_GETARG_ARRAYTYPE_P(ARG_SCHOOLS), FUNC);
+	problem.scale = scale_make(problem.schools, PG_ARGISNULL(ARG_CONTEXT_WEIGHTS) ? NULL :
+							   PG_GETARG_JSONB_P(ARG_CONTEXT_WEIGHTS), problem.options.pooled,
+							   FUNC);
+	number_schools(&problem);
+	report_notices(&problem);
 
-	qsort_arg(w.group, w.ngroup, sizeof(SchoolGroup), compare_groups, NULL);
-	for (int g = 0; g < w.ngroup; g++)
-		for (int i = 0; i < w.size; i++)
-			w.group_of[w.group[g].member[i]] = g;
-	within = within_pct(&w, bound);
-	put_rows(&w, rsinfo, within);
+	costs.problem = &problem;
+	costs.scorer = scorer_make(problem.schools, problem.scale, &problem.options);
+	group_keep_costs(&costs);
+	group_relax(&costs);
+
+	bound = find_groups(&costs, &groups);
+	put_rows(&costs, &groups, rsinfo, gap_pct(&groups, bound));
 
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);

@@ -1,16 +1,16 @@
 /*
  * price.c
- *		A sharper bound on the cost of groups: prices of schools.
+ *		A sharper bound on the cost of groups, by Lagrangian multipliers.
  *
- * A school can be in one group only.  Let that rule go, and let instead each
- * partner school a have a price l_a >= 0 to be paid by every group that has it;
+ * A school can be in one group only.  Relax that rule, and let instead each partner
+ * school a have a multiplier, or price, l_a >= 0 to be paid by every group that has it;
  * then any N groups, each with a lead of its own, cost at least
  *
  *		sum over the N leads of smallest h_j - sum l_a,
  *		h_j = min over sets of partners of (cost of the group + their prices),
  *
  * the lead's own price included where it could be a partner as well (Lagrangian
- * relaxation of the set-packing problem).  The relaxation to pairs of group_bound.c
+ * relaxation of the set-packing problem).  The relaxation to pairs of bound.c
  * never asks whether the partners of one group are alike; this one does, exactly.
  * Prices go where the bound grows: up for schools that are in several of the
  * cheapest groups, down for those in none (subgradient steps after Polyak).
@@ -29,6 +29,7 @@
 #include "sipp.h"
 
 #include "miscadmin.h"
+#include "utils/memutils.h"
 
 #include "group/group.h"
 
@@ -72,10 +73,12 @@ typedef struct LeadBest
 
 typedef struct Pricing
 {
-	GroupWork  *w;
+	const GroupProblem *problem;
+	const GroupCosts *costs;
+	int			ngroup;
 	int64	   *price;			/* [n] of members; 0 for those who only lead */
 	double	   *exact;			/* [n] before rounding */
-	double	   *top;			/* [n] those of the best bound: the work's top_price */
+	double	   *top;			/* [n] those of the best bound: of the GroupPrices */
 	double	   *direction;		/* [n] of the last change */
 	int		   *used;			/* [n] how often in the cheapest groups, less 1 */
 	int64		most;			/* of a price, so that sums stay in range */
@@ -100,170 +103,171 @@ typedef struct Pricing
 
 /* The partners of each lead and what is outside. */
 static void
-make_offers(Pricing *p)
+make_offers(Pricing *x)
 {
-	GroupWork  *w = p->w;
-	Offer	   *all = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(Offer) * w->npartner);
+	const GroupProblem *p = x->problem;
+	const GroupCosts *c = x->costs;
+	Offer	   *all = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(Offer) * p->npartner);
 
-	p->start = palloc(sizeof(int) * (w->nlead + 1));
-	p->base = MemoryContextAllocHuge(CurrentMemoryContext,
-									 sizeof(Offer) * w->nlead * (Size) Min(w->npartner, GROUP_OFFERS));
-	p->outside = palloc(sizeof(int64) * w->nlead);
-	p->best = palloc(sizeof(LeadBest) * w->nlead);
-	p->start[0] = 0;
-	for (int j = 0; j < w->nlead; j++)
+	x->start = palloc(sizeof(int) * (p->nlead + 1));
+	x->base = MemoryContextAllocHuge(CurrentMemoryContext,
+									 sizeof(Offer) * p->nlead * (Size) Min(p->npartner, GROUP_OFFERS));
+	x->outside = palloc(sizeof(int64) * p->nlead);
+	x->best = palloc(sizeof(LeadBest) * p->nlead);
+	x->start[0] = 0;
+	for (int j = 0; j < p->nlead; j++)
 	{
-		int			lead = w->lead[j];
+		int			lead = p->lead[j];
 		int			n = 0;
 		int			kept;
 
 		CHECK_FOR_INTERRUPTS();
-		for (int i = 0; i < w->npartner; i++)
+		for (int i = 0; i < p->npartner; i++)
 		{
-			int64		share = w->relax.share[(int64) i * w->nclass + w->class_of[lead]];
-			int32		u = group_pair(w, w->partner[i], lead, GROUP_NONE);
+			int64		share = c->relax.share[(int64) i * p->nclass + p->class_of[lead]];
+			int32		u = group_pair(c, p->partner[i], lead, GROUP_NONE);
 
 			if (u == GROUP_NONE || share == GROUP_NO_COST)
 				continue;
-			all[n].member = w->partner[i];
-			all[n].cost = w->pair_weight * u;
+			all[n].member = p->partner[i];
+			all[n].cost = p->pair_weight * u;
 			all[n].low = all[n].cost + share;
 			n++;
 		}
 		sort_offers(all, n);
 		kept = Min(n, GROUP_OFFERS);
-		memcpy(p->base + p->start[j], all, sizeof(Offer) * kept);
-		p->start[j + 1] = p->start[j] + kept;
-		p->outside[j] = GROUP_NO_COST;
+		memcpy(x->base + x->start[j], all, sizeof(Offer) * kept);
+		x->start[j + 1] = x->start[j] + kept;
+		x->outside[j] = GROUP_NO_COST;
 		if (kept < n)
 		{
-			p->outside[j] = all[kept].low;
-			for (int k = 0; k < w->places - 1; k++)
-				p->outside[j] += all[k].low;
+			x->outside[j] = all[kept].low;
+			for (int k = 0; k < p->places - 1; k++)
+				x->outside[j] += all[k].low;
 		}
 	}
 	pfree(all);
 }
 
-/* Complete a set that has `done` partners from offer number `from` on. */
+/* Complete a set of `done` partners by offers from number `from` on, by branch and bound. */
 static void
-choose_partners(Pricing *p, int lead, int from, int done, int64 low, int64 cost)
+choose_partners(Pricing *x, int lead, int from, int done, int64 low, int64 cost)
 {
-	GroupWork  *w = p->w;
-	int			need = w->places - done;
+	const GroupProblem *p = x->problem;
+	int			need = p->places - done;
 
-	for (int k = from; k + need <= p->noffer; k++)
+	for (int k = from; k + need <= x->noffer; k++)
 	{
-		const Offer *o = &p->offer[k];
+		const Offer *o = &x->offer[k];
 		int64		with = cost + o->cost;
 		int			d = 0;
 
-		/* stopped below: sets that begin with p->first, which stays, were not all seen */
-		if (p->left < 0)
+		/* stopped below: sets that begin with x->first, which stays, were not all seen */
+		if (x->left < 0)
 			return;
 		if (done == 0)
-			p->first = k;
-		if (low + need * o->low >= p->best_cost)
+			x->first = k;
+		if (low + need * o->low >= x->best_cost)
 			return;
-		if (--p->left < 0)
+		if (--x->left < 0)
 			return;
-		if (w->mixed && p->class_left[w->class_of[o->member]] == 0)
+		if (p->mixed && x->class_left[p->class_of[o->member]] == 0)
 			continue;
 		for (; d < done; d++)
 		{
-			int32		u = group_peer(w, p->chosen[d], o->member);
+			int32		u = group_peer(x->costs, x->chosen[d], o->member);
 
 			if (u == GROUP_NONE)
 				break;
 			with += 2 * (int64) u;
 		}
-		if (d < done || with >= p->best_cost)
+		if (d < done || with >= x->best_cost)
 			continue;
-		p->chosen[done] = o->member;
+		x->chosen[done] = o->member;
 		if (need > 1)
 		{
-			p->class_left[w->class_of[o->member]]--;
-			choose_partners(p, lead, k + 1, done + 1, low + o->low, with);
-			p->class_left[w->class_of[o->member]]++;
+			x->class_left[p->class_of[o->member]]--;
+			choose_partners(x, lead, k + 1, done + 1, low + o->low, with);
+			x->class_left[p->class_of[o->member]]++;
 			continue;
 		}
-		p->chosen[w->places] = lead;
-		if (w->min_authorities > 1 &&
-			group_authorities(w, p->chosen, w->size) < w->min_authorities)
+		x->chosen[p->places] = lead;
+		if (p->min_authorities > 1 &&
+			group_authorities(p, x->chosen, p->size) < p->min_authorities)
 			continue;
-		p->best_cost = with;
-		memcpy(p->best_set, p->chosen, sizeof(int) * w->size);
+		x->best_cost = with;
+		memcpy(x->best_set, x->chosen, sizeof(int) * p->size);
 	}
 }
 
 /* The cheapest group of lead j under the prices. */
 static void
-price_lead(Pricing *p, int j)
+price_lead(Pricing *x, int j)
 {
-	GroupWork  *w = p->w;
-	LeadBest   *best = &p->best[j];
-	int			lead = w->lead[j];
+	const GroupProblem *p = x->problem;
+	LeadBest   *best = &x->best[j];
+	int			lead = p->lead[j];
 
-	p->noffer = 0;
-	for (int k = p->start[j]; k < p->start[j + 1]; k++)
+	x->noffer = 0;
+	for (int k = x->start[j]; k < x->start[j + 1]; k++)
 	{
-		Offer	   *o = &p->offer[p->noffer];
+		Offer	   *o = &x->offer[x->noffer];
 
-		*o = p->base[k];
-		/* its own partner it cannot be */
+		*o = x->base[k];
+		/* A lead cannot be a partner in its own group. */
 		if (o->member == lead)
 			continue;
-		o->low += p->price[o->member];
-		o->cost += p->price[o->member];
-		p->noffer++;
+		o->low += x->price[o->member];
+		o->cost += x->price[o->member];
+		x->noffer++;
 	}
-	sort_offers(p->offer, p->noffer);
-	for (int class = 0; class < w->nclass; class++)
-		p->class_left[class] = w->class_need[class] - (class == w->class_of[lead]);
-	p->left = LEAD_WORK;
-	p->first = 0;
-	p->best_cost = GROUP_NO_COST;
-	choose_partners(p, lead, 0, 0, 0, 0);
-	p->work -= LEAD_WORK - p->left + 8 * p->noffer;
+	sort_offers(x->offer, x->noffer);
+	for (int class = 0; class < p->nclass; class++)
+		x->class_left[class] = p->class_need[class] - (class == p->class_of[lead]);
+	x->left = LEAD_WORK;
+	x->first = 0;
+	x->best_cost = GROUP_NO_COST;
+	choose_partners(x, lead, 0, 0, 0, 0);
+	x->work -= LEAD_WORK - x->left + 8 * x->noffer;
 
 	best->lead = j;
-	best->low = p->best_cost;
-	best->nmember = p->best_cost == GROUP_NO_COST ? 0 : w->size;
-	memcpy(best->member, p->best_set, sizeof(int) * w->size);
+	best->low = x->best_cost;
+	best->nmember = x->best_cost == GROUP_NO_COST ? 0 : p->size;
+	memcpy(best->member, x->best_set, sizeof(int) * p->size);
 	/* sets whose first partner is this one or a later one were not all searched */
-	if (p->left < 0)
-		best->low = Min(best->low, w->places * p->offer[p->first].low);
-	best->low = Min(best->low, p->outside[j]);
-	if (best->low < p->best_cost)
+	if (x->left < 0)
+		best->low = Min(best->low, p->places * x->offer[x->first].low);
+	best->low = Min(best->low, x->outside[j]);
+	if (best->low < x->best_cost)
 		best->nmember = 0;
 	if (best->low != GROUP_NO_COST)
-		best->low += p->price[lead];
+		best->low += x->price[lead];
 }
 
 /* The bound of the prices as they are; false if there is no more time to find it. */
 static bool
-price_bound(Pricing *p, int64 *bound)
+price_bound(Pricing *x, int64 *bound)
 {
-	GroupWork  *w = p->w;
+	const GroupProblem *p = x->problem;
 
 	*bound = 0;
-	for (int j = 0; j < w->nlead; j++)
+	for (int j = 0; j < p->nlead; j++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		price_lead(p, j);
-		if (p->work < 0)
+		price_lead(x, j);
+		if (x->work < 0)
 			return false;
 	}
-	sort_leads(p->best, w->nlead);
-	for (int k = 0; k < w->ngroup; k++)
+	sort_leads(x->best, p->nlead);
+	for (int k = 0; k < x->ngroup; k++)
 	{
 		/* the groups that were found have as many leads */
-		if (p->best[k].low == GROUP_NO_COST)
+		if (x->best[k].low == GROUP_NO_COST)
 			elog(ERROR, "sipp.group_schools: a lead with a group has none");
-		*bound += p->best[k].low;
+		*bound += x->best[k].low;
 	}
-	for (int a = 0; a < w->n; a++)
-		*bound -= p->price[a];
+	for (int a = 0; a < p->n; a++)
+		*bound -= x->price[a];
 	return true;
 }
 
@@ -273,35 +277,35 @@ price_bound(Pricing *p, int64 *bound)
  * (Camerini, Fratta and Maffioli 1975, Mathematical Programming Study 3, 26-34).
  */
 static bool
-change_prices(Pricing *p, double gap)
+change_prices(Pricing *x, double gap)
 {
-	GroupWork  *w = p->w;
+	const GroupProblem *p = x->problem;
 	double		square = 0;
 
-	for (int a = 0; a < w->n; a++)
-		p->used[a] = -1;
-	for (int k = 0; k < w->ngroup; k++)
-		for (int d = 0; d < p->best[k].nmember; d++)
-			p->used[p->best[k].member[d]]++;
-	for (int a = 0; a < w->n; a++)
+	for (int a = 0; a < p->n; a++)
+		x->used[a] = -1;
+	for (int k = 0; k < x->ngroup; k++)
+		for (int d = 0; d < x->best[k].nmember; d++)
+			x->used[x->best[k].member[d]]++;
+	for (int a = 0; a < p->n; a++)
 	{
-		double		d = p->used[a] + DEFLECTION * p->direction[a];
+		double		d = x->used[a] + DEFLECTION * x->direction[a];
 
 		/* a price of 0 does not fall; who only leads has none */
-		if (w->partner_at[a] < 0 || (d < 0 && p->price[a] == 0))
+		if (p->partner_at[a] < 0 || (d < 0 && x->price[a] == 0))
 			d = 0;
-		p->direction[a] = d;
+		x->direction[a] = d;
 		square += d * d;
 	}
 	if (square == 0)
 		return false;
-	for (int a = 0; a < w->n; a++)
+	for (int a = 0; a < p->n; a++)
 	{
-		if (p->direction[a] == 0)
+		if (x->direction[a] == 0)
 			continue;
-		p->exact[a] += gap / square * p->direction[a];
-		p->exact[a] = Max(0, Min(p->exact[a], (double) p->most));
-		p->price[a] = (int64) p->exact[a];
+		x->exact[a] += gap / square * x->direction[a];
+		x->exact[a] = Max(0, Min(x->exact[a], (double) x->most));
+		x->price[a] = (int64) x->exact[a];
 	}
 	return true;
 }
@@ -311,62 +315,71 @@ change_prices(Pricing *p, double gap)
  * the cheapest first, are where another search may start.
  */
 static void
-suggest_groups(Pricing *p)
+suggest_groups(Pricing *x, GroupBudget *budget, GroupPrices *prices)
 {
-	GroupWork  *w = p->w;
+	const GroupProblem *p = x->problem;
 	int64		bound;
 
-	for (int a = 0; a < w->n; a++)
+	for (int a = 0; a < p->n; a++)
 	{
-		p->price[a] = (int64) p->top[a];
-		p->used[a] = 0;
+		x->price[a] = (int64) x->top[a];
+		x->used[a] = 0;
 	}
-	p->work = PRICE_WORK;
-	w->nsuggested = 0;
-	if (!price_bound(p, &bound))
+	x->work = PRICE_WORK;
+	prices->nsuggested = 0;
+	if (!price_bound(x, &bound))
 		return;
-	for (int k = 0; k < w->nlead; k++)
+	for (int k = 0; k < p->nlead; k++)
 	{
-		const LeadBest *best = &p->best[k];
+		const LeadBest *best = &x->best[k];
 		bool		clash = best->nmember == 0;
 
 		for (int d = 0; d < best->nmember && !clash; d++)
-			clash = p->used[best->member[d]] > 0;
-		if (clash || !group_make(w, best->member, -1, &w->suggested[w->nsuggested]))
+			clash = x->used[best->member[d]] > 0;
+		if (clash || !group_make(x->costs, budget, best->member, -1,
+								 &prices->suggested[prices->nsuggested]))
 			continue;
-		w->nsuggested++;
+		prices->nsuggested++;
 		for (int d = 0; d < best->nmember; d++)
-			p->used[best->member[d]] = 1;
+			x->used[best->member[d]] = 1;
 	}
 }
 
 int64
-group_price_bound(GroupWork *w, int64 found)
+group_price_bound(const GroupCosts *c, GroupBudget *budget, int ngroup, int64 found,
+				  GroupPrices *prices)
 {
-	Pricing		p = {0};
+	const GroupProblem *p = c->problem;
+	Pricing		x = {0};
 	int64		best = 0;
 	double		step = 1;
 	int			waited = 0;
+	MemoryContext cxt;
+	MemoryContext old;
 
-	if (w->ngroup == 0 || w->places < 2 || w->pair == NULL || w->peer == NULL)
+	if (ngroup == 0 || p->places < 2 || c->pair == NULL || c->peer == NULL)
 		return 0;
-	p.w = w;
-	p.work = PRICE_WORK;
-	p.most = PG_INT64_MAX / 4 / ((int64) (w->n + 1) * w->size);
-	p.price = palloc0(sizeof(int64) * w->n);
-	p.exact = palloc(sizeof(double) * w->n);
-	p.used = palloc(sizeof(int) * w->n);
-	p.direction = palloc0(sizeof(double) * w->n);
-	p.top = w->top_price;
-	make_offers(&p);
+	cxt = AllocSetContextCreate(CurrentMemoryContext, "sipp group prices", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(cxt);
+	x.problem = p;
+	x.costs = c;
+	x.ngroup = ngroup;
+	x.work = PRICE_WORK;
+	x.most = PG_INT64_MAX / 4 / ((int64) (p->n + 1) * p->size);
+	x.price = palloc0(sizeof(int64) * p->n);
+	x.exact = palloc(sizeof(double) * p->n);
+	x.used = palloc(sizeof(int) * p->n);
+	x.direction = palloc0(sizeof(double) * p->n);
+	x.top = prices->price;
+	make_offers(&x);
 	/* from where the last call left them */
-	for (int a = 0; a < w->n; a++)
-		p.price[a] = (int64) (p.exact[a] = p.top[a]);
+	for (int a = 0; a < p->n; a++)
+		x.price[a] = (int64) (x.exact[a] = x.top[a]);
 	for (int k = 0; k < PRICE_STEPS; k++)
 	{
 		int64		bound;
 
-		if (!price_bound(&p, &bound))
+		if (!price_bound(&x, &bound))
 			break;
 		if (bound > best)
 		{
@@ -374,30 +387,24 @@ group_price_bound(GroupWork *w, int64 found)
 			if ((double) (bound - best) > 1e-4 * (double) (found - best))
 				waited = 0;
 			best = bound;
-			memcpy(p.top, p.exact, sizeof(double) * w->n);
+			memcpy(x.top, x.exact, sizeof(double) * p->n);
 		}
 		if (++waited > PATIENCE)
 		{
 			step *= 0.7;
 			waited = 0;
-			memcpy(p.exact, p.top, sizeof(double) * w->n);
-			memset(p.direction, 0, sizeof(double) * w->n);
-			for (int a = 0; a < w->n; a++)
-				p.price[a] = (int64) p.exact[a];
+			memcpy(x.exact, x.top, sizeof(double) * p->n);
+			memset(x.direction, 0, sizeof(double) * p->n);
+			for (int a = 0; a < p->n; a++)
+				x.price[a] = (int64) x.exact[a];
 			continue;
 		}
 		if (best >= found || step < 1e-4 ||
-			!change_prices(&p, step * (double) (found - bound)))
+			!change_prices(&x, step * (double) (found - bound)))
 			break;
 	}
-	suggest_groups(&p);
-	pfree(p.price);
-	pfree(p.exact);
-	pfree(p.start);
-	pfree(p.base);
-	pfree(p.outside);
-	pfree(p.best);
-	pfree(p.used);
-	pfree(p.direction);
+	suggest_groups(&x, budget, prices);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
 	return best;
 }

@@ -2,8 +2,8 @@
  * reason.c
  *		Why a school that could take part is in no group.
  *
- * Whether one more group exists is a hard question.  What is said is what is so:
- * whom the rules allow the school, and what of that is left.
+ * Whether one more group exists is a hard question, so that only what is certain is
+ * said: whom the rules allow the school, and which of these are left.
  */
 #include "sipp.h"
 
@@ -14,62 +14,64 @@
 
 /* Could the two be in one group, as far as sectors go? */
 static bool
-same_pool(const GroupWork *w, int a, int b)
+same_pool(const GroupProblem *p, int a, int b)
 {
-	return w->options.pooled ||
-		w->schools->sector[w->school[a]] == w->schools->sector[w->school[b]];
+	return p->options.pooled ||
+		p->schools->sector[p->school[a]] == p->schools->sector[p->school[b]];
 }
 
 /* Partners of one class that are in no group. */
 static int
-count_left(const GroupWork *w, int like)
+count_left(const GroupProblem *p, const Groups *groups, int like)
 {
 	int			n = 0;
 
-	for (int i = 0; i < w->npartner; i++)
+	for (int i = 0; i < p->npartner; i++)
 	{
-		int			a = w->partner[i];
+		int			a = p->partner[i];
 
-		n += w->group_of[a] < 0 && w->class_of[a] == w->class_of[like] && same_pool(w, a, like);
+		n += groups->of[a] < 0 && p->class_of[a] == p->class_of[like] && same_pool(p, a, like);
 	}
 	return n;
 }
 
 /* The fewest schools like this one that a group takes beside a lead it is allowed. */
 static int
-fewest_needed(const GroupWork *w, int a)
+fewest_needed(const GroupCosts *c, int a)
 {
-	int			need = w->class_need[w->class_of[a]];
+	const GroupProblem *p = c->problem;
+	int			need = p->class_need[p->class_of[a]];
 
-	for (int j = 0; j < w->nlead; j++)
-		if (w->class_of[w->lead[j]] == w->class_of[a] &&
-			group_pair(w, a, w->lead[j], GROUP_NONE) != GROUP_NONE)
+	for (int j = 0; j < p->nlead; j++)
+		if (p->class_of[p->lead[j]] == p->class_of[a] &&
+			group_pair(c, a, p->lead[j], GROUP_NONE) != GROUP_NONE)
 			return need - 1;
 	return need;
 }
 
-/* Of a school that is to be helped. */
+/* Why a school that is to be helped is in no group, or NULL. */
 static char *
-partner_reason(const GroupWork *w, int a)
+partner_reason(const GroupCosts *c, const Groups *groups, int a)
 {
+	const GroupProblem *p = c->problem;
 	int			allowed = 0;
 	int			idle = 0;
-	int			left = count_left(w, a);
+	int			left = count_left(p, groups, a);
 	int			need;
 
-	for (int j = 0; j < w->nlead; j++)
+	for (int j = 0; j < p->nlead; j++)
 	{
-		if (group_pair(w, a, w->lead[j], GROUP_NONE) == GROUP_NONE)
+		if (group_pair(c, a, p->lead[j], GROUP_NONE) == GROUP_NONE)
 			continue;
 		allowed++;
-		idle += w->group_of[w->lead[j]] < 0;
+		idle += groups->of[p->lead[j]] < 0;
 	}
 	if (allowed == 0)
 		return "no lead can help it";
-	need = fewest_needed(w, a);
+	need = fewest_needed(c, a);
 	if (left < need)
 		return psprintf("left over: %d %s%s for groups of %d", left,
-						w->mixed ? psprintf("%s ", w->class_name[w->class_of[a]]) : "",
+						p->mixed ? psprintf("%s ", p->class_name[p->class_of[a]]) : "",
 						left == 1 ? "partner" : "partners", need);
 	if (idle == 0)
 		return allowed == 1 ? "fewer leads than partners need: the one that can help it has a group" :
@@ -77,83 +79,85 @@ partner_reason(const GroupWork *w, int a)
 	return NULL;
 }
 
-/* Of a school that helps. */
+/* Why a school that helps is in no group, or NULL. */
 static char *
-lead_reason(const GroupWork *w, int lead)
+lead_reason(const GroupCosts *c, const Groups *groups, int lead)
 {
+	const GroupProblem *p = c->problem;
 	int			allowed[GROUP_MAX_SIZE] = {0};
 	int			left[GROUP_MAX_SIZE] = {0};
 
-	for (int i = 0; i < w->npartner; i++)
+	for (int i = 0; i < p->npartner; i++)
 	{
-		int			a = w->partner[i];
+		int			a = p->partner[i];
 
-		if (group_pair(w, a, lead, GROUP_NONE) == GROUP_NONE)
+		if (group_pair(c, a, lead, GROUP_NONE) == GROUP_NONE)
 			continue;
-		allowed[w->class_of[a]]++;
-		left[w->class_of[a]] += w->group_of[a] < 0;
+		allowed[p->class_of[a]]++;
+		left[p->class_of[a]] += groups->of[a] < 0;
 	}
-	for (int k = 0; k < w->nclass; k++)
+	for (int k = 0; k < p->nclass; k++)
 	{
-		int			need = w->class_need[k] - (k == w->class_of[lead]);
+		int			need = p->class_need[k] - (k == p->class_of[lead]);
 
 		if (allowed[k] < need)
 		{
-			if (w->mixed)
+			if (p->mixed)
 				return psprintf("no group of this composition: it can help %d of the %d %s partners",
-								allowed[k], need, w->class_name[k]);
+								allowed[k], need, p->class_name[k]);
 			return allowed[k] == 0 ? "it can help no partner" :
 				psprintf("it can help %d %s, a group needs %d", allowed[k],
 						 allowed[k] == 1 ? "partner" : "partners", need);
 		}
 	}
-	for (int k = 0; k < w->nclass; k++)
-		if (left[k] < w->class_need[k] - (k == w->class_of[lead]))
+	for (int k = 0; k < p->nclass; k++)
+		if (left[k] < p->class_need[k] - (k == p->class_of[lead]))
 			return "not needed: too few partners that it can help are left";
 	return NULL;
 }
 
-/* What all schools that are left lack for one more group. */
+/* What the schools that are left lack for one more group. */
 static char *
-left_reason(const GroupWork *w, int member)
+left_reason(const GroupProblem *p, const Groups *groups, int member)
 {
 	int			left[GROUP_MAX_SIZE] = {0};
-	bool	   *seen = palloc0(w->schools->n);
+	bool	   *seen = palloc0(p->schools->n);
 	int			authorities = 0;
 
-	for (int a = 0; a < w->n; a++)
+	for (int a = 0; a < p->n; a++)
 	{
-		if (w->group_of[a] >= 0 || !same_pool(w, a, member))
+		if (groups->of[a] >= 0 || !same_pool(p, a, member))
 			continue;
-		left[w->class_of[a]]++;
-		if (w->authority[a] >= 0 && !seen[w->authority[a]])
+		left[p->class_of[a]]++;
+		if (p->authority[a] >= 0 && !seen[p->authority[a]])
 		{
-			seen[w->authority[a]] = true;
+			seen[p->authority[a]] = true;
 			authorities++;
 		}
 	}
 	pfree(seen);
-	for (int k = 0; k < w->nclass; k++)
-		if (left[k] < w->class_need[k])
-			return w->mixed ?
+	for (int k = 0; k < p->nclass; k++)
+		if (left[k] < p->class_need[k])
+			return p->mixed ?
 				psprintf("no group of this composition: %d of %d %s schools left", left[k],
-						 w->class_need[k], w->class_name[k]) :
+						 p->class_need[k], p->class_name[k]) :
 				psprintf("left over: %d %s for groups of %d", left[k],
-						 left[k] == 1 ? "school" : "schools", w->size);
-	if (w->min_authorities > 1 && authorities < w->min_authorities)
+						 left[k] == 1 ? "school" : "schools", p->size);
+	if (p->min_authorities > 1 && authorities < p->min_authorities)
 		return psprintf("left over: schools of %d %s, a group spans at least %d", authorities,
-						authorities == 1 ? "authority" : "authorities", w->min_authorities);
-	return w->mixed ? "no further group of this composition was found" :
+						authorities == 1 ? "authority" : "authorities", p->min_authorities);
+	return p->mixed ? "no further group of this composition was found" :
 		"no further group that keeps all rules was found";
 }
 
 char *
-group_reason(const GroupWork *w, int member)
+group_reason(const GroupCosts *c, const Groups *groups, int member)
 {
-	bool		partner = w->partner_at[member] >= 0;
-	bool		lead = w->lead_at[member] >= 0;
-	char	   *helped = partner ? partner_reason(w, member) : NULL;
-	char	   *helps = lead ? lead_reason(w, member) : NULL;
+	const GroupProblem *p = c->problem;
+	bool		partner = p->partner_at[member] >= 0;
+	bool		lead = p->lead_at[member] >= 0;
+	char	   *helped = partner ? partner_reason(c, groups, member) : NULL;
+	char	   *helps = lead ? lead_reason(c, groups, member) : NULL;
 
 	CHECK_FOR_INTERRUPTS();
 	if (partner && lead && helped != NULL && helps != NULL)
@@ -162,5 +166,5 @@ group_reason(const GroupWork *w, int member)
 		return helped;
 	if (lead && !partner && helps != NULL)
 		return helps;
-	return left_reason(w, member);
+	return left_reason(p, groups, member);
 }

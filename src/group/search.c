@@ -2,14 +2,17 @@
  * search.c
  *		Local search over groups: more of them, then cheaper ones.
  *
- * Moves, the first that improves being made, in a fixed order: a member is
- * replaced by a school in no group; two members of two groups change places
- * (leads too, and whoever is best then leads); one, two or three groups near
- * each other are dissolved and their schools, with some that are in no group,
- * put together anew as well as can be.  Each move makes the number of groups larger or,
- * with that the same, the cost smaller, in whole numbers: so it ends; and it ends
- * after SEARCH_WORK look-ups in any case.  Only schools that are near each other are
- * tried, GROUP_NEAR of each kind to a member.
+ * The first move that improves is made, in a fixed order: a member is replaced by a
+ * school in no group; two members of two groups change places (leads too, and
+ * whoever is best then leads); destroy and repair: one, two or three groups near each
+ * other are dissolved, and the cheapest groups of their schools, and some that are in
+ * no group, are put in their place.
+ *
+ * Each move makes the number of groups larger or, with that the same, the cost
+ * smaller, in whole numbers, so that the search ends; and it ends after SEARCH_WORK
+ * look-ups in any case.  Two means keep it short: only schools on a member's
+ * candidate lists are tried, and a group whose don't-look bit is set, because nothing
+ * near it has changed since it was last tried, is passed over.
  */
 #include "sipp.h"
 
@@ -17,16 +20,36 @@
 #include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
+#include "base/bucket.h"
 #include "group/group.h"
 
 #define SEARCH_WORK		INT64CONST(1000000000)	/* look-ups */
-#define REFILL_SCHOOLS	32		/* put together anew at a time */
-#define REFILL_OPTIONS	1500	/* sets of schools looked at for it */
-#define REFILL_CHECKS	50000	/* steps of choosing among them */
-#define REFILL_GROUPS	3		/* dissolved at a time */
-#define REFILL_TWO		10		/* groups near one, with each of which it is dissolved */
-#define REFILL_THREE	4		/* the same, by twos */
+#define REPAIR_SCHOOLS	32		/* repaired at a time */
+#define REPAIR_OPTIONS	1500	/* sets of schools looked at for it */
+#define REPAIR_CHECKS	50000	/* steps of choosing among them */
+#define REPAIR_GROUPS	3		/* dissolved at a time */
+#define REPAIR_TWO		10		/* groups near one, with each of which it is dissolved */
+#define REPAIR_THREE	4		/* the same, by twos */
 #define WHOLE_SIZE		4		/* up to this size a member's replacement may change the lead */
+
+/* Partners, leads and peers that are tried in the place of a member: so many of each. */
+#define MAX_CANDIDATES	12
+
+/* A candidate list: the schools that would cost least beside a member. */
+typedef struct Candidates
+{
+	int			n;
+	int32		key[MAX_CANDIDATES];	/* ascending */
+	int			who[MAX_CANDIDATES];
+} Candidates;
+
+enum
+{
+	CANDIDATE_LEADS,
+	CANDIDATE_PARTNERS,
+	CANDIDATE_PEERS,
+	CANDIDATE_KINDS
+};
 
 /* Schools that could make a group together. */
 typedef struct Option
@@ -37,9 +60,14 @@ typedef struct Option
 
 typedef struct Search
 {
-	GroupWork  *w;
+	const GroupProblem *problem;
+	const GroupCosts *costs;
+	GroupBudget *budget;
+	Groups	   *groups;
 	int64		stop;
-	bool	   *dirty;			/* [nlead] something near changed */
+	Candidates	(*candidates)[CANDIDATE_KINDS]; /* [n] */
+	bool	   *dont_look;		/* [nlead] don't-look bits: no candidate's group has changed since
+								 * the group was last tried */
 	int			nother;
 	int		   *other;			/* members of other groups near the one at hand */
 	int			nspare;
@@ -50,106 +78,95 @@ typedef struct Search
 	int		   *seen_group;		/* [nlead] */
 	int			stamp;
 
-	/* putting schools together anew */
+	/* destroy and repair */
 	int			nschool;
-	int			school[REFILL_SCHOOLS];
+	int			school[REPAIR_SCHOOLS];
 	int			noption;
-	Option		option[REFILL_OPTIONS];
+	Option		option[REPAIR_OPTIONS];
 	int			checks;
-	int			chosen[REFILL_SCHOOLS];
-	int			best[REFILL_SCHOOLS];
+	int			chosen[REPAIR_SCHOOLS];
+	int			best[REPAIR_SCHOOLS];
 	int64		best_cost;
 } Search;
 
-/* Keep one of the nearest. */
-static void
-add_near(Near *near, int32 key, int who)
-{
-	int			at;
-
-	if (near->n == GROUP_NEAR)
-	{
-		if (key >= near->key[GROUP_NEAR - 1])
-			return;
-		near->n--;
-	}
-	for (at = near->n++; at > 0 && near->key[at - 1] > key; at--)
-	{
-		near->key[at] = near->key[at - 1];
-		near->who[at] = near->who[at - 1];
-	}
-	near->key[at] = key;
-	near->who[at] = who;
-}
-
-/* What a pair must cost less than to be among a member's nearest. */
+/* Above what cost a school is no candidate. */
 static int32
-near_limit(const Near *near)
+candidate_limit(const Candidates *list)
 {
-	return near->n < GROUP_NEAR ? GROUP_NONE : near->key[GROUP_NEAR - 1];
+	return list->n < MAX_CANDIDATES ? GROUP_NONE : list->key[MAX_CANDIDATES - 1];
 }
 
-/* Whom to try for whom. */
+/* Offer a school to a candidate list. */
 static void
-find_near(GroupWork *w)
+add_candidate(Candidates *list, int32 key, int who)
 {
-	Size		size = sizeof(Near) * NEAR_KINDS * Max(w->n, 1);
+	list->n = keep_smallest(list->n, MAX_CANDIDATES, list->key, list->who, key, who);
+}
 
-	w->near = MemoryContextAllocHuge(CurrentMemoryContext, size);
-	for (int k = 0; k < NEAR_KINDS * w->n; k++)
-		w->near[k].n = 0;
-	for (int i = 0; i < w->npartner; i++)
+/* Fill in the candidate lists of all members. */
+static void
+find_candidates(Search *s)
+{
+	const GroupCosts *c = s->costs;
+	const GroupProblem *p = s->problem;
+
+	s->candidates = MemoryContextAllocHuge(CurrentMemoryContext,
+										   sizeof(*s->candidates) * Max(p->n, 1));
+	for (int a = 0; a < p->n; a++)
+		for (int kind = 0; kind < CANDIDATE_KINDS; kind++)
+			s->candidates[a][kind].n = 0;
+	for (int i = 0; i < p->npartner; i++)
 	{
-		int			a = w->partner[i];
-		Near	   *mine = &w->near[(Size) NEAR_KINDS * a];
+		int			a = p->partner[i];
+		Candidates *mine = s->candidates[a];
 
 		CHECK_FOR_INTERRUPTS();
-		for (int j = 0; j < w->nlead; j++)
+		for (int j = 0; j < p->nlead; j++)
 		{
-			Near	   *its = &w->near[(Size) NEAR_KINDS * w->lead[j] + NEAR_PARTNERS];
-			int32		limit = Max(near_limit(&mine[NEAR_LEADS]), near_limit(its));
-			int32		u = group_pair(w, a, w->lead[j], limit);
+			Candidates *its = &s->candidates[p->lead[j]][CANDIDATE_PARTNERS];
+			int32		limit = Max(candidate_limit(&mine[CANDIDATE_LEADS]), candidate_limit(its));
+			int32		u = group_pair(c, a, p->lead[j], limit);
 
 			if (u >= limit)
 				continue;
-			add_near(&mine[NEAR_LEADS], u, w->lead[j]);
-			add_near(its, u, a);
+			add_candidate(&mine[CANDIDATE_LEADS], u, p->lead[j]);
+			add_candidate(its, u, a);
 		}
-		for (int j = 0; j < i && w->places > 1; j++)
+		for (int j = 0; j < i && p->places > 1; j++)
 		{
-			int32		u = group_peer(w, a, w->partner[j]);
+			int32		u = group_peer(c, a, p->partner[j]);
 
 			if (u == GROUP_NONE)
 				continue;
-			add_near(&mine[NEAR_PEERS], u, w->partner[j]);
-			add_near(&w->near[(Size) NEAR_KINDS * w->partner[j] + NEAR_PEERS], u, a);
+			add_candidate(&mine[CANDIDATE_PEERS], u, p->partner[j]);
+			add_candidate(&s->candidates[p->partner[j]][CANDIDATE_PEERS], u, a);
 		}
 	}
 }
 
-/* Who is near the members of group g, the nearest first. */
+/* Collect the candidates of group g's members, the nearest first. */
 static void
 look_around(Search *s, int g)
 {
-	GroupWork  *w = s->w;
-	const int  *member = w->group[g].member;
+	const GroupProblem *p = s->problem;
+	const int  *member = s->groups->group[g].member;
 
 	s->stamp++;
 	s->nother = s->nspare = s->nbeside = 0;
 	s->seen_group[g] = s->stamp;
-	w->work += w->size * NEAR_KINDS * GROUP_NEAR;
-	for (int rank = 0; rank < GROUP_NEAR; rank++)
-		for (int i = 0; i < w->size; i++)
-			for (int kind = 0; kind < NEAR_KINDS; kind++)
+	s->budget->used += p->size * CANDIDATE_KINDS * MAX_CANDIDATES;
+	for (int rank = 0; rank < MAX_CANDIDATES; rank++)
+		for (int i = 0; i < p->size; i++)
+			for (int kind = 0; kind < CANDIDATE_KINDS; kind++)
 			{
-				const Near *near = &w->near[(Size) NEAR_KINDS * member[i] + kind];
+				const Candidates *near = &s->candidates[member[i]][kind];
 				int			a;
 				int			h;
 
 				if (rank >= near->n)
 					continue;
 				a = near->who[rank];
-				h = w->group_of[a];
+				h = s->groups->of[a];
 				if (h == g || s->seen[a] == s->stamp)
 					continue;
 				s->seen[a] = s->stamp;
@@ -167,33 +184,33 @@ look_around(Search *s, int g)
 			}
 }
 
-/* Put groups in the place of others; what is near them is to be tried again. */
+/* Put groups in the place of others, and clear the don't-look bits of groups near them. */
 static void
 exchange(Search *s, int nold, const int *old, int nnew, const SchoolGroup *group)
 {
-	GroupWork  *w = s->w;
+	const GroupProblem *p = s->problem;
 
 	for (int k = 0; k < nold; k++)
-		for (int i = 0; i < w->size; i++)
+		for (int i = 0; i < p->size; i++)
 		{
-			int			a = w->group[old[k]].member[i];
+			int			a = s->groups->group[old[k]].member[i];
 
-			w->group_of[a] = -1;
-			for (int kind = 0; kind < NEAR_KINDS; kind++)
+			s->groups->of[a] = -1;
+			for (int kind = 0; kind < CANDIDATE_KINDS; kind++)
 			{
-				const Near *near = &w->near[(Size) NEAR_KINDS * a + kind];
+				const Candidates *near = &s->candidates[a][kind];
 
 				for (int r = 0; r < near->n; r++)
-					if (w->group_of[near->who[r]] >= 0)
-						s->dirty[w->group_of[near->who[r]]] = true;
+					if (s->groups->of[near->who[r]] >= 0)
+						s->dont_look[s->groups->of[near->who[r]]] = false;
 			}
 		}
 	for (int k = 0; k < nnew; k++)
 	{
-		int			g = k < nold ? old[k] : w->ngroup;
+		int			g = k < nold ? old[k] : s->groups->n;
 
-		group_put(w, g, &group[k]);
-		s->dirty[g] = true;
+		groups_put(p, s->groups, g, &group[k]);
+		s->dont_look[g] = false;
 	}
 }
 
@@ -202,62 +219,65 @@ exchange(Search *s, int nold, const int *old, int nnew, const SchoolGroup *group
  * remaining; GROUP_NO_COST if it is none.
  */
 static int64
-replaced_cost(GroupWork *w, const SchoolGroup *group, int at, int a)
+replaced_cost(Search *s, const SchoolGroup *group, int at, int a)
 {
+	const GroupProblem *p = s->problem;
+	const GroupCosts *c = s->costs;
 	const int  *member = group->member;
 	int			out = member[at];
-	int32		in = group_pair(w, a, member[0], GROUP_NONE);
+	int32		in = group_pair(c, a, member[0], GROUP_NONE);
 	int64		cost;
 
-	w->work += w->size;
+	s->budget->used += p->size;
 	if (in == GROUP_NONE)
 		return GROUP_NO_COST;
-	cost = group->cost + w->pair_weight * (in - group_pair(w, out, member[0], GROUP_NONE));
-	for (int i = 1; i < w->size; i++)
+	cost = group->cost + p->pair_weight * (in - group_pair(c, out, member[0], GROUP_NONE));
+	for (int i = 1; i < p->size; i++)
 	{
 		int32		u;
 
 		if (i == at)
 			continue;
-		u = group_peer(w, a, member[i]);
+		u = group_peer(c, a, member[i]);
 		if (u == GROUP_NONE)
 			return GROUP_NO_COST;
-		cost += 2 * ((int64) u - group_peer(w, out, member[i]));
+		cost += 2 * ((int64) u - group_peer(c, out, member[i]));
 	}
 	return cost;
 }
 
 /* A group with one member replaced, if it is still one and costs less than limit. */
 static bool
-replace_member(GroupWork *w, const SchoolGroup *group, int at, int a, int64 limit, SchoolGroup *made)
+replace_member(Search *s, const SchoolGroup *group, int at, int a, int64 limit, SchoolGroup *made)
 {
+	const GroupProblem *p = s->problem;
 	int			member[GROUP_MAX_SIZE];
 	int			lead = -1;
 
-	if (w->class_of[a] != w->class_of[group->member[at]])
+	if (p->class_of[a] != p->class_of[group->member[at]])
 		return false;
-	if (w->size > WHOLE_SIZE && at > 0)
+	if (p->size > WHOLE_SIZE && at > 0)
 	{
-		if (replaced_cost(w, group, at, a) >= limit)
+		if (replaced_cost(s, group, at, a) >= limit)
 			return false;
 		lead = group->member[0];
 	}
-	memcpy(member, group->member, sizeof(int) * w->size);
+	memcpy(member, group->member, sizeof(int) * p->size);
 	member[at] = a;
-	return group_make(w, member, lead, made) && made->cost < limit;
+	return group_make(s->costs, s->budget, member, lead, made) && made->cost < limit;
 }
 
-/* Replace a member of group g by a school in no group. */
+/* Try to replace a member of group g by a school in no group. */
 static bool
 try_spares(Search *s, int g)
 {
-	GroupWork  *w = s->w;
-	const SchoolGroup *group = &w->group[g];
+	const GroupProblem *p = s->problem;
+	const SchoolGroup *group = &s->groups->group[g];
 	SchoolGroup		made;
 
 	for (int k = 0; k < s->nspare; k++)
-		for (int at = 0; at < w->size; at++)
-			if (replace_member(w, group, at, s->spare[k], group->cost, &made))
+		for (int at = 0; at < p->size; at++)
+			if (replace_member(s, group, at, s->spare[k], group->cost, &made))
 			{
 				exchange(s, 1, &g, 1, &made);
 				return true;
@@ -265,30 +285,30 @@ try_spares(Search *s, int g)
 	return false;
 }
 
-/* Members of group g and of another change places. */
+/* Try to exchange a member of group g for one of another group. */
 static bool
 try_swaps(Search *s, int g)
 {
-	GroupWork  *w = s->w;
-	const SchoolGroup *group = &w->group[g];
+	const GroupProblem *p = s->problem;
+	const SchoolGroup *group = &s->groups->group[g];
 
 	for (int k = 0; k < s->nother; k++)
 	{
 		int			a = s->other[k];
-		int			h = w->group_of[a];
-		const SchoolGroup *other = &w->group[h];
+		int			h = s->groups->of[a];
+		const SchoolGroup *other = &s->groups->group[h];
 		int64		cost = group->cost + other->cost;
 		int			where = 0;
 
 		while (other->member[where] != a)
 			where++;
-		for (int at = 0; at < w->size; at++)
+		for (int at = 0; at < p->size; at++)
 		{
 			SchoolGroup		made[2];
 			int			old[2];
 
-			if (!replace_member(w, group, at, a, cost, &made[0]) ||
-				!replace_member(w, other, where, group->member[at], cost - made[0].cost, &made[1]))
+			if (!replace_member(s, group, at, a, cost, &made[0]) ||
+				!replace_member(s, other, where, group->member[at], cost - made[0].cost, &made[1]))
 				continue;
 			old[0] = g;
 			old[1] = h;
@@ -330,12 +350,12 @@ compare_options(const void *a, const void *b)
 	return x->mask < y->mask ? -1 : x->mask > y->mask;
 }
 
-/* All groups that the schools at hand can make. */
+/* List all groups that the schools at hand can make, the cheapest first. */
 static void
 find_options(Search *s)
 {
-	GroupWork  *w = s->w;
-	uint32		mask = ((uint32) 1 << w->size) - 1;
+	const GroupProblem *p = s->problem;
+	uint32		mask = ((uint32) 1 << p->size) - 1;
 	uint64		end = (uint64) 1 << s->nschool;
 
 	s->noption = 0;
@@ -347,7 +367,7 @@ find_options(Search *s)
 		SchoolGroup		made;
 
 		set_members(s, mask, member);
-		if (group_make(w, member, -1, &made))
+		if (group_make(s->costs, s->budget, member, -1, &made))
 		{
 			s->option[s->noption].cost = made.cost;
 			s->option[s->noption++].mask = mask;
@@ -361,7 +381,7 @@ find_options(Search *s)
 	qsort(s->option, s->noption, sizeof(Option), compare_options);
 }
 
-/* The cheapest options, so many, that have no school in common: branch and bound. */
+/* Find the cheapest `want` options that have no school in common, by branch and bound. */
 static void
 pack(Search *s, int from, uint32 used, int done, int want, int64 cost)
 {
@@ -386,18 +406,17 @@ pack(Search *s, int from, uint32 used, int done, int want, int64 cost)
 	}
 }
 
-/* So many groups of the schools at hand, of less than that cost, in the place of others. */
+/* Put `want` groups of the schools at hand in the place of others, if they cost less than limit. */
 static bool
 try_pack(Search *s, int nold, const int *old, int want, int64 limit)
 {
-	GroupWork  *w = s->w;
-	SchoolGroup		made[REFILL_GROUPS + 1];
+	SchoolGroup		made[REPAIR_GROUPS + 1];
 
 	s->best_cost = limit;
-	s->checks = REFILL_CHECKS;
+	s->checks = REPAIR_CHECKS;
 	s->best[0] = -1;
 	pack(s, 0, 0, 0, want, 0);
-	w->work += REFILL_CHECKS - s->checks;
+	s->budget->used += REPAIR_CHECKS - s->checks;
 	if (s->best[0] < 0)
 		return false;
 	for (int k = 0; k < want; k++)
@@ -405,119 +424,126 @@ try_pack(Search *s, int nold, const int *old, int want, int64 limit)
 		int			member[GROUP_MAX_SIZE];
 
 		set_members(s, s->option[s->best[k]].mask, member);
-		if (!group_make(w, member, -1, &made[k]))
+		if (!group_make(s->costs, s->budget, member, -1, &made[k]))
 			elog(ERROR, "sipp.group_schools: an option breaks a rule");
 	}
 	exchange(s, nold, old, want, made);
 	return true;
 }
 
-/* Dissolve groups and put their schools together anew, with some that are in none. */
+/* Dissolve n groups, and make the best ones of their schools and some that are in none. */
 static bool
-refill(Search *s, int n, const int *g)
+destroy_and_repair(Search *s, int n, const int *g)
 {
-	GroupWork  *w = s->w;
+	const GroupProblem *p = s->problem;
 	int64		cost = 0;
 	int			spares = 0;
 
-	if (n * w->size > REFILL_SCHOOLS || choose(n * w->size, w->size, REFILL_OPTIONS) > REFILL_OPTIONS)
+	if (n * p->size > REPAIR_SCHOOLS || choose(n * p->size, p->size, REPAIR_OPTIONS) > REPAIR_OPTIONS)
 		return false;
 	s->nschool = 0;
 	for (int k = 0; k < n; k++)
 	{
-		for (int i = 0; i < w->size; i++)
-			s->school[s->nschool++] = w->group[g[k]].member[i];
-		cost += w->group[g[k]].cost;
+		for (int i = 0; i < p->size; i++)
+			s->school[s->nschool++] = s->groups->group[g[k]].member[i];
+		cost += s->groups->group[g[k]].cost;
 	}
-	while (spares < s->nspare && s->nschool < REFILL_SCHOOLS - 1 &&
-		   choose(s->nschool + 1, w->size, REFILL_OPTIONS) <= REFILL_OPTIONS)
+	while (spares < s->nspare && s->nschool < REPAIR_SCHOOLS - 1 &&
+		   choose(s->nschool + 1, p->size, REPAIR_OPTIONS) <= REPAIR_OPTIONS)
 		s->school[s->nschool++] = s->spare[spares++];
 	find_options(s);
-	return (spares >= w->size && try_pack(s, n, g, n + 1, GROUP_NO_COST)) ||
+	return (spares >= p->size && try_pack(s, n, g, n + 1, GROUP_NO_COST)) ||
 		try_pack(s, n, g, n, cost);
 }
 
-/* Dissolve group g alone, with one and with two groups beside it. */
+/* Destroy and repair group g alone, with one and with two groups beside it. */
 static bool
-try_refills(Search *s, int g)
+try_repairs(Search *s, int g)
 {
-	int			old[REFILL_GROUPS];
+	int			old[REPAIR_GROUPS];
 
 	old[0] = g;
-	if (refill(s, 1, old))
+	if (destroy_and_repair(s, 1, old))
 		return true;
-	for (int i = 0; i < Min(s->nbeside, REFILL_TWO); i++)
+	for (int i = 0; i < Min(s->nbeside, REPAIR_TWO); i++)
 	{
 		old[1] = s->beside[i];
-		if (refill(s, 2, old))
+		if (destroy_and_repair(s, 2, old))
 			return true;
 	}
-	for (int i = 0; i < Min(s->nbeside, REFILL_THREE); i++)
+	for (int i = 0; i < Min(s->nbeside, REPAIR_THREE); i++)
 		for (int j = 0; j < i; j++)
 		{
 			old[1] = s->beside[i];
 			old[2] = s->beside[j];
-			if (refill(s, 3, old))
+			if (destroy_and_repair(s, 3, old))
 				return true;
 		}
 	return false;
 }
 
-/* Make moves until no group has one; dear moves only if wanted. */
+/* Make moves until no group has one; destroy and repair only if wanted. */
 static bool
-sweep(Search *s, bool refills)
+sweep(Search *s, bool repairs)
 {
-	GroupWork  *w = s->w;
 	bool		any;
 	bool		improved = false;
 
-	/* once round all groups at the end: flags say what is near, not all that matters */
+	/* once round all groups at the end: don't-look bits know of candidates, not of all that matters */
 	do
 	{
 		bool		again;
 
 		any = false;
-		memset(s->dirty, true, w->ngroup);
+		memset(s->dont_look, false, s->groups->n);
 		do
 		{
 			again = false;
-			for (int g = 0; g < w->ngroup && w->work < s->stop; g++)
+			for (int g = 0; g < s->groups->n && s->budget->used < s->stop; g++)
 			{
-				if (!s->dirty[g])
+				if (s->dont_look[g])
 					continue;
-				s->dirty[g] = false;
+				s->dont_look[g] = true;
 				do
 				{
 					CHECK_FOR_INTERRUPTS();
 					look_around(s, g);
-					if (!try_spares(s, g) && !try_swaps(s, g) && !(refills && try_refills(s, g)))
+					if (!try_spares(s, g) && !try_swaps(s, g) && !(repairs && try_repairs(s, g)))
 						break;
 					again = any = improved = true;
-				} while (w->work < s->stop);
+				} while (s->budget->used < s->stop);
 			}
 		} while (again);
-	} while (any && w->work < s->stop);
+	} while (any && s->budget->used < s->stop);
 	return improved;
 }
 
 void
-group_search(GroupWork *w)
+group_search(const GroupCosts *c, GroupBudget *budget, Groups *groups)
 {
+	const GroupProblem *p = c->problem;
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "sipp group search",
+											  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
 	Search	   *s = palloc0(sizeof(Search));
-	Size		most = Min((Size) w->size * NEAR_KINDS * GROUP_NEAR, (Size) w->n) + 1;
+	Size		most = Min((Size) p->size * CANDIDATE_KINDS * MAX_CANDIDATES, (Size) p->n) + 1;
 
-	find_near(w);
-	s->w = w;
-	s->stop = w->work + SEARCH_WORK;
-	s->dirty = palloc0(Max(w->nlead, 1));
+	s->problem = p;
+	s->costs = c;
+	s->budget = budget;
+	s->groups = groups;
+	find_candidates(s);
+	s->stop = budget->used + SEARCH_WORK;
+	s->dont_look = palloc0(p->nlead);
 	s->other = palloc(sizeof(int) * most);
 	s->spare = palloc(sizeof(int) * most);
 	s->beside = palloc(sizeof(int) * most);
-	s->seen = palloc0(sizeof(int) * Max(w->n, 1));
-	s->seen_group = palloc0(sizeof(int) * Max(w->nlead, 1));
+	s->seen = palloc0(sizeof(int) * p->n);
+	s->seen_group = palloc0(sizeof(int) * p->nlead);
 	(void) sweep(s, false);
 	(void) sweep(s, true);
-	while (w->work < s->stop && group_complete(w))
+	while (budget->used < s->stop && group_complete(c, budget, groups))
 		(void) sweep(s, true);
-	pfree(s);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
 }

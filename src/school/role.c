@@ -11,8 +11,8 @@
 #include <math.h>
 
 #include "utils/builtins.h"
-#include "utils/float.h"
 
+#include "base/option.h"
 #include "num/dist.h"
 #include "school/school.h"
 
@@ -34,50 +34,30 @@ enum
 	ROLE_ARGS
 };
 
-static const char *const arg_name[ROLE_ARGS] = {
-	"effect", "effect_se", "attainment_pct", "intake_pct", "trend", "trend_se",
-	"school_sd", "p_min", "margin"
+/* A number of any sign, one that is not negative, and a percentile rank; or NULL. */
+#define ROLE_NUMBER(number, argument) \
+	[number] = {.arg = number, .name = argument, .low = -INFINITY, .high = INFINITY, .finite = true}
+#define ROLE_SPREAD(number, argument) \
+	[number] = {.arg = number, .name = argument, .low = 0, .high = INFINITY, \
+		.must = "not be negative", .finite = true}
+#define ROLE_RANK(number, argument) \
+	[number] = {.arg = number, .name = argument, .low = 0, .high = 1, .must = "be from 0 to 1", \
+		.hint = "Divide percentiles by 100; percent_rank() is from 0 to 1.", .hint_above = true, \
+		.finite = true}
+
+static const OptionSpec role_spec[ROLE_ARGS] = {
+	ROLE_NUMBER(ARG_EFFECT, "effect"),
+	ROLE_SPREAD(ARG_EFFECT_SE, "effect_se"),
+	ROLE_RANK(ARG_ATTAINMENT_PCT, "attainment_pct"),
+	ROLE_RANK(ARG_INTAKE_PCT, "intake_pct"),
+	ROLE_NUMBER(ARG_TREND, "trend"),
+	ROLE_SPREAD(ARG_TREND_SE, "trend_se"),
+	ROLE_SPREAD(ARG_SCHOOL_SD, "school_sd"),
+	[ARG_P_MIN] = {.arg = ARG_P_MIN, .name = "p_min", .default_text = "0.8", .low = 0.5, .high = 1,
+		.must = "be above 0.5 and below 1", .open = true, .finite = true},
+	[ARG_MARGIN] = {.arg = ARG_MARGIN, .name = "margin", .default_text = "0.25", .low = 0,
+		.high = INFINITY, .must = "not be negative", .finite = true}
 };
-
-/* The error of an argument; hint may be NULL. */
-pg_noreturn static void
-bad_argument(int arg, const char *must, double v, const char *hint)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("argument \"%s\" of %s must %s", arg_name[arg], FUNC, must),
-			 errdetail("It is %s.", float8out_internal(v)),
-			 hint != NULL ? errhint("%s", hint) : 0));
-}
-
-/* A number argument, NaN where NULL. */
-static double
-get_number(FunctionCallInfo fcinfo, int arg, bool negative)
-{
-	double		v;
-
-	if (PG_ARGISNULL(arg))
-		return NAN;
-	v = PG_GETARG_FLOAT8(arg);
-	if (!isfinite(v))
-		bad_argument(arg, "be finite", v,
-					 arg < ARG_P_MIN ? "NULL stands for what is not known." : NULL);
-	if (!negative && v < 0)
-		bad_argument(arg, "not be negative", v, NULL);
-	return v;
-}
-
-/* A percentile rank, NaN where NULL. */
-static double
-get_rank(FunctionCallInfo fcinfo, int arg)
-{
-	double		v = get_number(fcinfo, arg, true);
-
-	if (v < 0 || v > 1)
-		bad_argument(arg, "be from 0 to 1", v,
-					 v > 1 ? "Divide percentiles by 100; percent_rank() is from 0 to 1." : NULL);
-	return v;
-}
 
 /* P(x > bound) of a normal x with that mean; at se 0 a certainty. */
 static double
@@ -95,30 +75,28 @@ p_above(double mean, double se, double bound)
 Datum
 sipp_pairing_role(PG_FUNCTION_ARGS)
 {
-	double		effect = get_number(fcinfo, ARG_EFFECT, true);
-	double		effect_se = get_number(fcinfo, ARG_EFFECT_SE, false);
-	double		attainment = get_rank(fcinfo, ARG_ATTAINMENT_PCT);
-	double		intake = get_rank(fcinfo, ARG_INTAKE_PCT);
-	double		trend = get_number(fcinfo, ARG_TREND, true);
-	double		trend_se = get_number(fcinfo, ARG_TREND_SE, false);
-	double		school_sd = get_number(fcinfo, ARG_SCHOOL_SD, false);
-	double		p_min = get_number(fcinfo, ARG_P_MIN, true);
-	double		margin = get_number(fcinfo, ARG_MARGIN, false);
+	double		value[ROLE_ARGS];
+	double		effect;
+	double		effect_se;
+	double		p_min;
+	double		margin;
+	double		school_sd;
 	double		bound;
 	SchoolRole	role = ROLE_NONE;
 
-	if (isnan(p_min))
-		null_argument(FUNC, arg_name[ARG_P_MIN], "0.8");
-	if (isnan(margin))
-		null_argument(FUNC, arg_name[ARG_MARGIN], "0.25");
-	if (!(p_min > 0.5 && p_min < 1))
-		bad_argument(ARG_P_MIN, "be above 0.5 and below 1", p_min, NULL);
+	for (int k = 0; k < ROLE_ARGS; k++)
+		value[k] = option_float8(fcinfo, FUNC, &role_spec[k]);
+	effect = value[ARG_EFFECT];
+	effect_se = value[ARG_EFFECT_SE];
+	p_min = value[ARG_P_MIN];
+	margin = value[ARG_MARGIN];
+	school_sd = value[ARG_SCHOOL_SD];
 	if (isnan(effect) || isnan(effect_se))
 		PG_RETURN_NULL();
 	if (margin > 0 && isnan(school_sd))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" of %s must not be null", arg_name[ARG_SCHOOL_SD], FUNC),
+				 errmsg("argument \"%s\" of %s must not be null", role_spec[ARG_SCHOOL_SD].name, FUNC),
 				 errhint("It is the square root of school_variance in sipp.fit_summary; "
 						 "margin => 0 needs none.")));
 	bound = margin > 0 ? margin * school_sd : 0;
@@ -129,8 +107,9 @@ sipp_pairing_role(PG_FUNCTION_ARGS)
 	{
 		/* what is not known makes no school coasting */
 		role = ROLE_PARTNER;
-		if (attainment >= 0.5 && intake >= 0.5 && !isnan(trend) && !isnan(trend_se) &&
-			p_above(-trend, trend_se, 0) >= p_min)
+		if (value[ARG_ATTAINMENT_PCT] >= 0.5 && value[ARG_INTAKE_PCT] >= 0.5 &&
+			!isnan(value[ARG_TREND]) && !isnan(value[ARG_TREND_SE]) &&
+			p_above(-value[ARG_TREND], value[ARG_TREND_SE], 0) >= p_min)
 			role = ROLE_COASTING;
 	}
 	PG_RETURN_TEXT_P(cstring_to_text(school_role_name(role)));

@@ -245,15 +245,6 @@ school_error(Node *escontext, int sqlstate, const char *id, const char *flaw, co
 					hint != NULL ? errhint("%s", hint) : 0));
 }
 
-void
-null_argument(const char *func, const char *name, const char *standard)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-			 errmsg("argument \"%s\" of %s must not be null", name, func),
-			 standard != NULL ? errhint("Leave it out for its default, %s.", standard) : 0));
-}
-
 /* What is wrong with a school. */
 typedef struct Flaw
 {

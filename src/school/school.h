@@ -10,6 +10,8 @@
 #include "lib/stringinfo.h"
 #include "utils/array.h"
 
+#include "base/option.h"
+
 typedef enum SchoolRole
 {
 	ROLE_NONE = 0,				/* takes no part */
@@ -116,13 +118,6 @@ typedef struct Schools
 	int		   *excluded;
 	int64		strangers;		/* ids in excludes that no school has */
 } Schools;
-
-/*
- * The error of an argument that must not be NULL.  standard: the default that an
- * option has, as it is written, which is taken by leaving it out and by nothing
- * else; NULL: none.
- */
-pg_noreturn extern void null_argument(const char *func, const char *name, const char *standard);
 
 /* school.c */
 extern School *school_getarg(Datum d);	/* detoast and unpack; strings and arrays palloc'd */

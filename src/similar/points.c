@@ -9,6 +9,7 @@
 #include "lib/stringinfo.h"
 #include "utils/memutils.h"
 
+#include "base/bucket.h"
 #include "similar/points.h"
 
 StaticAssertDecl(SCHOOL_MAX_CONTEXT <= 64 * POINTS_WORDS, "a bit for each variable that can be lacking");
@@ -343,45 +344,8 @@ points_make(const Schools *s, const Scale *scale)
 	return p;
 }
 
-void
-points_free(Points *p)
-{
-	pfree(p->value);
-	pfree(p->unit);
-	pfree(p->factor);
-	pfree(p->cumulative);
-	pfree(p->position);
-	pfree(p->profile_factor);
-	pfree(p->tenth);
-	if (p->lacks)
-	{
-		pfree(p->lacks);
-		pfree(p->weight);
-	}
-	if (p->mix)
-	{
-		pfree(p->mix);
-		pfree(p->mixed);
-		pfree(p->slack);
-	}
-	pfree(p);
-}
-
 int *
 points_by_unit(const Points *p, int **start)
 {
-	int		   *list = palloc(sizeof(int) * Max(p->n, 1));
-	int		   *at = palloc0(sizeof(int) * (p->nunit + 2));
-
-	/* counted two places up, so that filling leaves the starts behind */
-	for (int i = 0; i < p->n; i++)
-		if (p->unit[i] >= 0)
-			at[p->unit[i] + 2]++;
-	for (int u = 0; u < p->nunit; u++)
-		at[u + 2] += at[u + 1];
-	for (int i = 0; i < p->n; i++)
-		if (p->unit[i] >= 0)
-			list[at[p->unit[i] + 1]++] = i;
-	*start = at;
-	return list;
+	return bucket_sort(p->n, p->nunit, p->unit, start);
 }

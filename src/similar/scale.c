@@ -1,7 +1,7 @@
 /*
  * scale.c
- *		The yardsticks of a nation's schools: spreads, the distance to a tenth
- *		neighbour, target gaps; see scale.h for the formulas.
+ *		The scale of a nation's schools: spreads, the distance to a tenth neighbour,
+ *		target gaps; see scale.h for the formulas.
  */
 #include "sipp.h"
 
@@ -10,8 +10,10 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/numeric.h"
 
+#include "base/bucket.h"
 #include "similar/scale.h"
 
 #define NORMAL_IQR		1.349	/* of a standard normal distribution */
@@ -21,7 +23,7 @@
 #define NOTICE_PAIRS	10		/* named; the rest are counted */
 #define NOTICE_NAMES	10		/* the same of sectors and variables */
 
-/* What one sector's yardsticks are made from. */
+/* What the scales of one sector are made from. */
 typedef struct SectorWork
 {
 	const Schools *schools;
@@ -33,6 +35,12 @@ typedef struct SectorWork
 	double	   *y;
 	double	   *f;				/* [nall][nband - 1] profiles, cumulative */
 	double	   *position;		/* [nall] */
+
+	/* notices of all sectors so far */
+	int			npair;			/* correlated pairs of variables, of which NOTICE_PAIRS are named */
+	StringInfoData pairs;
+	int			nfew;			/* sectors of few schools */
+	StringInfoData few;
 } SectorWork;
 
 /* s_v of n numbers, which it sorts: IQR/1.349, else SD, else 0. */
@@ -94,7 +102,7 @@ school_sd(const double *effect, const double *se, int n)
 	return sqrt(squares_about_mean(effect, n) / (n - 1) + square / n);
 }
 
-/* Target gaps of the effect and of each subject, over schools with both numbers. */
+/* Work out target gaps of the effect and of each subject, over schools with both numbers. */
 static void
 sector_targets(SectorWork *w, SectorScale *out)
 {
@@ -132,7 +140,7 @@ sector_targets(SectorWork *w, SectorScale *out)
 	}
 }
 
-/* Spreads of one sector. */
+/* Measure the spreads of one sector. */
 static void
 sector_scales(SectorWork *w, const Scale *scale, SectorScale *out)
 {
@@ -164,25 +172,16 @@ sector_scales(SectorWork *w, const Scale *scale, SectorScale *out)
 }
 
 /*
- * Name the variables of a sector that correlate: each is weighed as if it said
- * something of its own.  Those without weight or spread are passed over.
+ * Centre the variables of a sector that have a weight and a spread, in units of the
+ * spread: z is [m][n], square [m] their sums of squares, name [m]; returns m.
  */
-static void
-sector_notice(SectorWork *w, const Scale *scale, const SectorScale *sector,
-			  StringInfo text, int *pairs)
+static int
+centre_variables(const SectorWork *w, const Scale *scale, const SectorScale *sector, double *z,
+				 double *square, const char **name)
 {
 	int			n = w->n;
 	int			m = 0;
-	double	   *z;				/* [m][n] centred */
-	double	   *square;
-	const char **name;
 
-	if (n < NOTICE_SCHOOLS)
-		return;
-	z = MemoryContextAllocHuge(CurrentMemoryContext,
-							   sizeof(double) * (scale->nvar + 1) * (size_t) n);
-	square = palloc(sizeof(double) * (scale->nvar + 1));
-	name = palloc(sizeof(char *) * (scale->nvar + 1));
 	for (int v = 0; v <= scale->nvar; v++)
 	{
 		bool		profile = v == scale->nvar;
@@ -208,7 +207,29 @@ sector_notice(SectorWork *w, const Scale *scale, const SectorScale *sector,
 			continue;
 		name[m++] = profile ? SCALE_PROFILE_NAME : scale->name[v];
 	}
+	return m;
+}
 
+/*
+ * Name the variables of a sector that correlate: each is weighed as if it said
+ * something of its own.  Those without weight or spread are passed over.
+ */
+static void
+add_correlated(SectorWork *w, const Scale *scale, const SectorScale *sector)
+{
+	int			n = w->n;
+	int			m;
+	double	   *z;				/* [m][n] */
+	double	   *square;			/* [m] */
+	const char **name;			/* [m] */
+
+	if (n < NOTICE_SCHOOLS)
+		return;
+	z = MemoryContextAllocHuge(CurrentMemoryContext,
+							   sizeof(double) * (scale->nvar + 1) * (size_t) n);
+	square = palloc(sizeof(double) * (scale->nvar + 1));
+	name = palloc(sizeof(char *) * (scale->nvar + 1));
+	m = centre_variables(w, scale, sector, z, square, name);
 	for (int i = 0; i < m; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -220,18 +241,28 @@ sector_notice(SectorWork *w, const Scale *scale, const SectorScale *sector,
 			for (int r = 0; r < n; r++)
 				sum += z[(size_t) i * n + r] * z[(size_t) j * n + r];
 			correlation = sum / (sqrt(square[i]) * sqrt(square[j]));
-			if (!(fabs(correlation) > NOTICE_CORRELATION) || (*pairs)++ >= NOTICE_PAIRS)
+			if (!(fabs(correlation) > NOTICE_CORRELATION) || w->npair++ >= NOTICE_PAIRS)
 				continue;
-			appendStringInfo(text, "%s%s and %s (%.2f", *pairs > 1 ? ", " : "",
+			appendStringInfo(&w->pairs, "%s%s and %s (%.2f", w->npair > 1 ? ", " : "",
 							 name[i], name[j], Max(-1, Min(1, correlation)));
 			if (sector->sector)
-				appendStringInfo(text, " in sector %s", sector->sector);
-			appendStringInfoChar(text, ')');
+				appendStringInfo(&w->pairs, " in sector %s", sector->sector);
+			appendStringInfoChar(&w->pairs, ')');
 		}
 	}
-	pfree(z);
-	pfree(square);
-	pfree(name);
+	pfree(z);					/* of the size of all schools' context */
+}
+
+/* The notice of variables that correlate, or NULL. */
+static char *
+correlated_notice(SectorWork *w)
+{
+	if (w->npair == 0)
+		return NULL;
+	if (w->npair > NOTICE_PAIRS)
+		appendStringInfo(&w->pairs, " and %d more pairs", w->npair - NOTICE_PAIRS);
+	return psprintf("circumstances that correlate beyond +-%.1f count twice what they share: %s",
+					NOTICE_CORRELATION, w->pairs.data);
 }
 
 void
@@ -258,13 +289,13 @@ scale_few_notice(const StringInfo text, int few)
 					text->data);
 }
 
-/* Add a notice. */
+/* Add a notice to a scale, unless there is none; it is copied to where the scale is. */
 static void
 add_notice(Scale *scale, char *text)
 {
 	Assert(scale->nnotice < SCALE_MAX_NOTICES);
 	if (text != NULL)
-		scale->notice[scale->nnotice++] = text;
+		scale->notice[scale->nnotice++] = MemoryContextStrdup(GetMemoryChunkContext(scale), text);
 }
 
 void
@@ -474,40 +505,11 @@ read_weights(Scale *scale, Jsonb *weights, int nschools, const char *func)
 	scale->profile_weight /= sum;
 }
 
-/* The schools by sector, in order: those of sector k are list[start[k]] and on. */
-static int *
-schools_by_sector(const Schools *s, bool pooled, int **start)
-{
-	int			nsector = pooled ? 1 : s->nsector;
-	int		   *list = palloc(sizeof(int) * Max(s->n, 1));
-	int		   *at = palloc0(sizeof(int) * (nsector + 2));
-
-	for (int i = 0; i < s->n; i++)
-		if (pooled || s->sector[i] >= 0)
-			at[(pooled ? 0 : s->sector[i]) + 2]++;
-	for (int k = 0; k < nsector; k++)
-		at[k + 2] += at[k + 1];
-	for (int i = 0; i < s->n; i++)
-		if (pooled || s->sector[i] >= 0)
-			list[at[(pooled ? 0 : s->sector[i]) + 1]++] = i;
-	*start = at;
-	return list;
-}
-
-Scale *
-scale_make(const Schools *s, Jsonb *weights, bool pooled, const char *func)
+/* A scale of the schools' variables, bands and subjects, of which nothing is measured yet. */
+static Scale *
+new_scale(const Schools *s, bool pooled)
 {
 	Scale	   *scale = palloc0(sizeof(Scale));
-	SectorWork	w = {0};
-	StringInfoData text;
-	StringInfoData few_text;
-	Points	   *points;
-	double	   *tenth;
-	int		   *start;
-	int		   *list;
-	int			most = 0;
-	int			pairs = 0;
-	int			few = 0;
 
 	scale->pooled = pooled;
 	scale->nvar = s->ncontext;
@@ -516,65 +518,98 @@ scale_make(const Schools *s, Jsonb *weights, bool pooled, const char *func)
 	scale->nband = s->nband;
 	scale->nsubject = s->nsubject;
 	scale->subject_name = s->subject_name;
-	scale->weight = palloc(sizeof(double) * Max(scale->nvar, 1));
-	read_weights(scale, weights, s->n, func);
-
-	list = schools_by_sector(s, pooled, &start);
+	scale->weight = palloc(sizeof(double) * scale->nvar);
 	scale->nsector = pooled ? 1 : s->nsector;
-	scale->sector = palloc0(sizeof(SectorScale) * Max(scale->nsector, 1));
+	scale->sector = palloc0(sizeof(SectorScale) * scale->nsector);
+	for (int k = 0; k < scale->nsector; k++)
+	{
+		scale->sector[k].sector = pooled ? NULL : s->sector_name[k];
+		scale->sector[k].scale = palloc(sizeof(double) * scale->nvar);
+		scale->sector[k].subject_target = palloc(sizeof(double) * scale->nsubject);
+	}
+	return scale;
+}
+
+/* Prepare for measuring sectors of up to so many schools, in the current context. */
+static void
+init_work(SectorWork *w, const Schools *s, const Scale *scale, Size most)
+{
+	Size		edges = Max(scale->nband - 1, 0);
+
+	w->schools = s;
+	w->complete = palloc(sizeof(int) * most);
+	w->x = palloc(sizeof(double) * most);
+	w->y = palloc(sizeof(double) * most);
+	w->position = palloc(sizeof(double) * most);
+	w->f = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(double) * most * edges);
+	w->npair = w->nfew = 0;
+	initStringInfo(&w->pairs);
+	initStringInfo(&w->few);
+}
+
+/* Measure spreads and target gaps of each sector, and say what to be careful about. */
+static void
+measure_sectors(const Schools *s, Scale *scale)
+{
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "sipp scale",
+											  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	int		   *start;
+	int		   *list = bucket_sort(s->n, scale->nsector, scale->pooled ? NULL : s->sector, &start);
+	int			most = 0;
+	SectorWork	w;
+
 	for (int k = 0; k < scale->nsector; k++)
 		most = Max(most, start[k + 1] - start[k]);
-	w.schools = s;
-	w.complete = palloc(sizeof(int) * Max(most, 1));
-	w.x = palloc(sizeof(double) * Max(most, 1));
-	w.y = palloc(sizeof(double) * Max(most, 1));
-	w.position = palloc(sizeof(double) * Max(most, 1));
-	w.f = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(double) *
-								 Max((size_t) most * Max(scale->nband - 1, 0), 1));
-	initStringInfo(&text);
-	initStringInfo(&few_text);
+	init_work(&w, s, scale, most);
 	for (int k = 0; k < scale->nsector; k++)
 	{
 		SectorScale *sector = &scale->sector[k];
 
 		CHECK_FOR_INTERRUPTS();
-		sector->sector = pooled ? NULL : s->sector_name[k];
-		sector->scale = palloc(sizeof(double) * Max(scale->nvar, 1));
-		sector->subject_target = palloc(sizeof(double) * Max(scale->nsubject, 1));
 		w.all = list + start[k];
 		w.nall = start[k + 1] - start[k];
 		sector_scales(&w, scale, sector);
-		sector_notice(&w, scale, sector, &text, &pairs);
+		add_correlated(&w, scale, sector);
 		if (w.nall > 0)
-			scale_add_few(&few_text, &few, sector->sector, sector->schools);
+			scale_add_few(&w.few, &w.nfew, sector->sector, sector->schools);
 		sector_targets(&w, sector);
 	}
-	pfree(w.complete);
-	pfree(w.x);
-	pfree(w.y);
-	pfree(w.position);
-	pfree(w.f);
-	pfree(list);
-	pfree(start);
-	if (pairs > NOTICE_PAIRS)
-		appendStringInfo(&text, " and %d more pairs", pairs - NOTICE_PAIRS);
-	if (pairs > 0)
-		add_notice(scale, psprintf("circumstances that correlate beyond +-%.1f count twice what they share: %s",
-								   NOTICE_CORRELATION, text.data));
+	add_notice(scale, correlated_notice(&w));
 	add_notice(scale, constant_notice(scale));
-	add_notice(scale, scale_few_notice(&few_text, few));
-	add_notice(scale, partial_notice(s, pooled));
+	add_notice(scale, scale_few_notice(&w.few, w.nfew));
+	add_notice(scale, partial_notice(s, scale->pooled));
 	add_notice(scale, rescaled_notice(s));
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
+}
 
-	if (!pooled)
-		scale_sort_sectors(scale);
-	points = points_make(s, scale);
-	tenth = palloc(sizeof(double) * Max(scale->nsector, 1));
-	points_tenth(points, tenth);
+/* Measure d10 of each sector, by the spreads that are known now. */
+static void
+measure_neighbours(const Schools *s, Scale *scale)
+{
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "sipp scale",
+											  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	double	   *tenth = palloc(sizeof(double) * scale->nsector);
+
+	points_tenth(points_make(s, scale), tenth);
 	for (int k = 0; k < scale->nsector; k++)
 		scale->sector[k].tenth = tenth[k];
-	points_free(points);
-	pfree(tenth);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
+}
+
+Scale *
+scale_make(const Schools *s, Jsonb *weights, bool pooled, const char *func)
+{
+	Scale	   *scale = new_scale(s, pooled);
+
+	read_weights(scale, weights, s->n, func);
+	measure_sectors(s, scale);
+	if (!pooled)
+		scale_sort_sectors(scale);
+	measure_neighbours(s, scale);
 	return scale;
 }
 
@@ -592,17 +627,8 @@ scale_similarity(double distance, double tenth)
 bool
 scale_pooled_arg(FunctionCallInfo fcinfo, int arg, const char *func)
 {
-	char	   *word;
+	static const char *const word[] = {"same", "any"};
+	static const OptionWords sector = {"sector", lengthof(word), word};
 
-	if (PG_ARGISNULL(arg))
-		null_argument(func, "sector", "'same'");
-	word = text_to_cstring(PG_GETARG_TEXT_PP(arg));
-	if (strcmp(word, "any") == 0)
-		return true;
-	if (strcmp(word, "same") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"sector\" of %s must be 'same' or 'any'", func),
-				 errdetail("It is \"%s\".", word)));
-	return false;
+	return option_word(fcinfo, func, arg, &sector) == 1;
 }

@@ -156,7 +156,6 @@ typedef struct Points
 
 /* An error that names argument "scale" where the schools' variables are not the scale's. */
 extern Points *points_make(const Schools *s, const Scale *scale);
-extern void points_free(Points *p);
 
 /* Does either of two schools lack a variable that the distance has to do without? */
 extern bool points_are_partial(const Points *p, int i, int j);

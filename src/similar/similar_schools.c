@@ -19,17 +19,33 @@
 
 #define FUNC "sipp.similar_schools"
 
-#define ARG_SCHOOLS		0
-#define ARG_K			1
-#define ARG_WEIGHTS		2
-#define ARG_AUTHORITY	3
-#define ARG_SECTOR		4
-#define ARG_METRIC		5
+/* Arguments of sipp.similar_schools. */
+enum
+{
+	ARG_SCHOOLS,
+	ARG_K,
+	ARG_WEIGHTS,
+	ARG_AUTHORITY,
+	ARG_SECTOR,
+	ARG_METRIC
+};
+
+/* Columns of sipp.neighbour. */
+enum
+{
+	N_SCHOOL,
+	N_RANK,
+	N_NEIGHBOUR,
+	N_DISTANCE,
+	N_SIMILARITY,
+	N_CONTRIBUTIONS,
+	N_MUTUAL,
+	N_REASON,
+	NEIGHBOUR_COLUMNS
+};
 
 /* Neighbours of all schools together that are kept from one pass to the next: 16 MB. */
 #define MOST_KEPT ((Size) 1 << 20)
-
-#define NEIGHBOUR_COLUMNS 8
 
 typedef enum Metric
 {
@@ -55,45 +71,17 @@ typedef struct Similar
 
 PG_FUNCTION_INFO_V1(sipp_similar_schools);
 
-/* Which of n words an argument is; the first is its default. */
-static int
-word_arg(FunctionCallInfo fcinfo, int arg, const char *name, int n, const char *const *words)
-{
-	StringInfoData allowed;
-	char	   *word = NULL;
+static const char *const authority_word[] = {"any", "different"};
+static const OptionWords authority_words = {"authority", lengthof(authority_word), authority_word};
 
-	initStringInfo(&allowed);
-	for (int i = 0; i < n; i++)
-		appendStringInfo(&allowed, "%s'%s'", i == 0 ? "" : i < n - 1 ? ", " : " or ", words[i]);
-	if (PG_ARGISNULL(arg))
-		null_argument(FUNC, name, psprintf("'%s'", words[0]));
-	word = text_to_cstring(PG_GETARG_TEXT_PP(arg));
-	for (int i = 0; i < n; i++)
-		if (strcmp(word, words[i]) == 0)
-			return i;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("argument \"%s\" of %s must be %s", name, FUNC, allowed.data),
-			 errdetail("It is \"%s\".", word)));
-	return 0;					/* keep the compiler quiet */
-}
+/* In the order of Metric. */
+static const char *const metric_word[] = {"weighted", "mahalanobis", "rank_mahalanobis"};
+static const OptionWords metric_words = {"metric", lengthof(metric_word), metric_word};
 
-/* How many neighbours are wanted. */
-static int
-k_arg(FunctionCallInfo fcinfo)
-{
-	int			k;
-
-	if (PG_ARGISNULL(ARG_K))
-		null_argument(FUNC, "k", "10");
-	k = PG_GETARG_INT32(ARG_K);
-	if (k < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"k\" of %s must be at least 1", FUNC),
-				 errdetail("It is %d.", k)));
-	return k;
-}
+static const OptionSpec k_spec = {
+	.arg = ARG_K, .name = "k", .default_text = "10",
+	.low = 1, .high = PG_INT32_MAX, .must = "be at least 1"
+};
 
 /* Tell of sectors whose likeness rests on few schools, where no scale does. */
 static void
@@ -284,7 +272,7 @@ lonely_reason(const Similar *x, int i)
 
 /* Each variable's share of a squared distance; no shares where it is zero. */
 static void
-put_shares(const Similar *x, int i, int j, Datum *values, bool *nulls, int column)
+put_shares(const Similar *x, int i, int j, Datum *values, bool *nulls)
 {
 	const Points *p = x->points;
 	int			n = p->nvar + (p->nband > 0 ? 1 : 0);
@@ -292,8 +280,8 @@ put_shares(const Similar *x, int i, int j, Datum *values, bool *nulls, int colum
 	double		d2 = points_parts(p, i, j, part);
 	StringInfoData text;
 
-	nulls[column] = d2 == 0;
-	if (nulls[column])
+	nulls[N_CONTRIBUTIONS] = d2 == 0;
+	if (nulls[N_CONTRIBUTIONS])
 		return;
 	initStringInfo(&text);
 	for (int v = 0; v < n; v++)
@@ -306,7 +294,7 @@ put_shares(const Similar *x, int i, int j, Datum *values, bool *nulls, int colum
 		json_float(&text, part[v] / d2);
 	}
 	appendStringInfoChar(&text, '}');
-	values[column] = DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data));
+	values[N_CONTRIBUTIONS] = DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data));
 }
 
 /* The row of a school's neighbour of that rank, from 0. */
@@ -319,19 +307,19 @@ put_neighbour(const Similar *x, ReturnSetInfo *rsinfo, int i, int rank, const Ne
 	Datum		values[NEIGHBOUR_COLUMNS] = {0};
 	bool		nulls[NEIGHBOUR_COLUMNS] = {0};
 
-	put_text(values, nulls, 0, s->school[i].id);
-	values[1] = Int32GetDatum(rank + 1);
-	put_text(values, nulls, 2, s->school[j].id);
-	put_float(values, nulls, 3, at->distance);
-	put_float(values, nulls, 4, scale_similarity(at->distance, x->points->tenth[i]));
-	put_shares(x, i, j, values, nulls, 5);
+	put_text(values, nulls, N_SCHOOL, s->school[i].id);
+	values[N_RANK] = Int32GetDatum(rank + 1);
+	put_text(values, nulls, N_NEIGHBOUR, s->school[j].id);
+	put_float(values, nulls, N_DISTANCE, at->distance);
+	put_float(values, nulls, N_SIMILARITY, scale_similarity(at->distance, x->points->tenth[i]));
+	put_shares(x, i, j, values, nulls);
 
 	/* is it among the other's k?  That one has fewer, or its last is no better */
-	values[6] = BoolGetDatum(x->count[j] < x->k || at->distance < last->distance ||
+	values[N_MUTUAL] = BoolGetDatum(x->count[j] < x->k || at->distance < last->distance ||
 							 (at->distance == last->distance && i <= last->school));
-	nulls[7] = true;
+	nulls[N_REASON] = true;
 	if (points_are_partial(x->points, i, j))
-		put_text(values, nulls, 7, psprintf("compared without %s", lacking_names(x, i, j)));
+		put_text(values, nulls, N_REASON, psprintf("compared without %s", lacking_names(x, i, j)));
 	put_row(rsinfo, NEIGHBOUR_COLUMNS, values, nulls);
 }
 
@@ -343,8 +331,8 @@ put_lonely(const Similar *x, ReturnSetInfo *rsinfo, int i)
 	bool		nulls[NEIGHBOUR_COLUMNS];
 
 	memset(nulls, true, sizeof(nulls));
-	put_text(values, nulls, 0, x->schools->school[i].id);
-	put_text(values, nulls, 7, lonely_reason(x, i));
+	put_text(values, nulls, N_SCHOOL, x->schools->school[i].id);
+	put_text(values, nulls, N_REASON, lonely_reason(x, i));
 	put_row(rsinfo, NEIGHBOUR_COLUMNS, values, nulls);
 }
 
@@ -359,8 +347,6 @@ put_lonely(const Similar *x, ReturnSetInfo *rsinfo, int i)
 Datum
 sipp_similar_schools(PG_FUNCTION_ARGS)
 {
-	static const char *const authorities[] = {"any", "different"};
-	static const char *const metrics[] = {"weighted", "mahalanobis", "rank_mahalanobis"};
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	Similar		x = {0};
 	Schools    *s;
@@ -374,10 +360,10 @@ sipp_similar_schools(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(ARG_SCHOOLS))
 		null_argument(FUNC, "schools", NULL);
-	x.k = k_arg(fcinfo);
-	different = word_arg(fcinfo, ARG_AUTHORITY, "authority", lengthof(authorities), authorities) == 1;
+	x.k = option_int(fcinfo, FUNC, &k_spec);
+	different = option_word(fcinfo, FUNC, ARG_AUTHORITY, &authority_words) == 1;
 	x.pooled = scale_pooled_arg(fcinfo, ARG_SECTOR, FUNC);
-	metric = (Metric) word_arg(fcinfo, ARG_METRIC, "metric", lengthof(metrics), metrics);
+	metric = (Metric) option_word(fcinfo, FUNC, ARG_METRIC, &metric_words);
 	InitMaterializedSRF(fcinfo, 0);
 
 	s = schools_read(PG_GETARG_ARRAYTYPE_P(ARG_SCHOOLS), FUNC);

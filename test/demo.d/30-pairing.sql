@@ -158,7 +158,7 @@ FROM pairing, LATERAL sipp.plan_summary(plan) s, (VALUES ('as solved'), ('corrup
 \echo 'from the best possible they can be:'
 CREATE TEMP TABLE trio AS
 SELECT g.* FROM nation, LATERAL sipp.group_schools(schools, size => 3, max_km => 150) g;
-SELECT count(DISTINCT group_no) AS groups, count(*) FILTER (WHERE group_no IS NOT NULL) AS schools, round(max(within_pct)::numeric, 1) AS within_pct
+SELECT count(DISTINCT group_no) AS groups, count(*) FILTER (WHERE group_no IS NOT NULL) AS schools, round(max(gap_pct)::numeric, 1) AS gap_pct
 FROM trio;
 SELECT group_no, max(school) FILTER (WHERE member_role = 'lead') AS lead,
 	   string_agg(school, ', ' ORDER BY school) FILTER (WHERE member_role = 'partner') AS partners,

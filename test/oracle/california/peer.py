@@ -407,7 +407,7 @@ def trios(sector, schools):
         total += sum_cost
     check("trios: one lead, two counties or more, no district or name twice, every pair allowed; costs", len(groups) > 100 and wrong == 0 and
           worst < 1e-10, "%d wrong, worst difference %.1e" % (wrong, worst))
-    within = set(r["within_pct"] for r in rows if r["within_pct"])
+    within = set(r["gap_pct"] for r in rows if r["gap_pct"])
     check("trios: an honest bound", len(within) == 1 and float(min(within)) >= 0, "%d trios cost %.2f, within %s %% of the best possible" % (len(groups), total, "".join(within)))
 
 

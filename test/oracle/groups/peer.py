@@ -6,7 +6,7 @@ the largest number that there can be.  Small problems of one lead are enumerated
 others solved by HiGHS (scipy.optimize.milp) over every group as a column.
 
 What group_schools compares are whole units of 1e-5, and so is what is checked here: the
-groups found cost at most within_pct per cent more than the optimum, to the unit.
+groups found cost at most gap_pct per cent more than the optimum, to the unit.
 """
 
 import itertools
@@ -312,7 +312,7 @@ def measure(name, seed, problem, one_lead, quality):
     check(len(groups) <= most, what + ": more groups than there can be")
     check(total >= best or one_lead == "cheap", "%s: found %d, cheaper than the optimum %d" % (what, total, best))
     best = min(best, total)
-    within = answer[0]["within_pct"]
+    within = answer[0]["gap_pct"]
     claimed = None if within is None else round(100 * within)
     check(claimed is None or total * 10000 <= best * (10000 + claimed),
           "%s: %.4f%% above the optimum, claimed within %s%%" % (what, 100 * (total / best - 1), within))
