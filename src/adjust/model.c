@@ -90,6 +90,15 @@ model_derive(SippModel *m)
 		m->rank += !m->aliased[k];
 }
 
+/* Fill the upper triangle of the covariance from the lower, which is what is stored. */
+void
+model_mirror(SippModel *m)
+{
+	for (int i = 0; i < m->p; i++)
+		for (int j = 0; j < i; j++)
+			m->V[(size_t) j * m->p + i] = m->V[(size_t) i * m->p + j];
+}
+
 /*
  * Walk over the bytes.  Reading, the frame holds terms in stored order and
  * model_settle or frame_finish is still to come.
@@ -151,11 +160,8 @@ model_walk(Codec *x, SippModel *m)
 	codec_int(x, &m->iterations, 0, PG_INT32_MAX);
 	codec_int(x, &m->optima, 0, PG_INT32_MAX);
 	codec_string(x, &m->notice);
-
 	if (codec_reading(x))
-		for (int i = 0; i < m->p; i++)
-			for (int j = 0; j < i; j++)
-				m->V[(size_t) j * m->p + i] = m->V[(size_t) i * m->p + j];
+		model_mirror(m);
 }
 
 /* The struct of received bytes, not yet checked. */

@@ -129,8 +129,8 @@ json_before(StringInfo s, const SippTerm *t)
 }
 
 /* Append a list of terms as an array of objects. */
-void
-json_terms(StringInfo s, int nterm, const SippTerm *term)
+static void
+write_terms(StringInfo s, int nterm, const SippTerm *term)
 {
 	appendStringInfoChar(s, '[');
 	for (int i = 0; i < nterm; i++)
@@ -238,9 +238,9 @@ get_term(const JsonIn *in, SippTerm *t)
 		json_get_before(in, t);
 }
 
-/* An array of terms; none after an error. */
-SippTerm *
-json_get_terms(const JsonIn *in, const char *field, int *nterm)
+/* Read an array of terms; none after an error. */
+static SippTerm *
+read_terms(const JsonIn *in, const char *field, int *nterm)
 {
 	size_t		n;
 	JsonbValue *v = json_get_array(in, field, SIPP_MAX_TERMS, &n);
@@ -260,4 +260,17 @@ json_get_terms(const JsonIn *in, const char *field, int *nterm)
 	}
 	*nterm = json_failed(in) ? 0 : (int) n;
 	return terms;
+}
+
+/* A list of terms as a field of a text; when reading, allocates it. */
+void
+field_terms(Fields *x, const char *name, int *nterm, SippTerm **term)
+{
+	if (fields_reading(x))
+		*term = read_terms(&x->in, name, nterm);
+	else
+	{
+		field_name(x, name);
+		write_terms(x->out, *nterm, *term);
+	}
 }
