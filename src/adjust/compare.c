@@ -46,7 +46,7 @@ same_levels(const SippTerm *s, const SippTerm *t)
 
 	if (s->nlevel != t->nlevel)
 		return false;
-	at = palloc(sizeof(int) * Max(t->nlevel, 1));
+	at = palloc_array(int, t->nlevel);
 	missing = order_locate(s, t, at);
 	pfree(at);
 	return missing == 0;

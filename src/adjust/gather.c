@@ -331,7 +331,7 @@ gather_fit(FunctionCallInfo fcinfo, bool reml)
 
 		deconstruct_array(g->slopes, TEXTOID, -1, false, TYPALIGN_INT,
 						  &elem, NULL, &in.nslope);
-		in.slope = palloc(sizeof(char *) * Max(in.nslope, 1));
+		in.slope = palloc_array(char *, in.nslope);
 		for (int i = 0; i < in.nslope; i++)
 			in.slope[i] = TextDatumGetCString(elem[i]);
 	}

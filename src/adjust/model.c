@@ -62,12 +62,12 @@ model_shape(SippModel *m, Node *escontext)
 void
 model_allocate(SippModel *m)
 {
-	m->zcol = palloc0(sizeof(int) * LMM_MAX_RANDOM);
-	m->mu = palloc0(sizeof(double) * (m->p + 1));
-	m->b = palloc0(sizeof(double) * m->p);
-	m->V = palloc0(sizeof(double) * m->p * m->p);
-	m->aliased = palloc0(sizeof(bool) * m->p);
-	m->df = palloc0(sizeof(double) * m->p);
+	m->zcol = palloc0_array(int, LMM_MAX_RANDOM);
+	m->mu = palloc0_array(double, m->p + 1);
+	m->b = palloc0_array(double, m->p);
+	m->V = palloc0_array(double, (size_t) m->p * m->p);
+	m->aliased = palloc0_array(bool, m->p);
+	m->df = palloc0_array(double, m->p);
 }
 
 /* What follows from what is stored: D and the rank. */
@@ -262,7 +262,7 @@ model_cached(ModelCache *cache, MemoryContext parent, Datum d)
 static void
 permute(int n, const int *from, double *v)
 {
-	double	   *old = palloc(sizeof(double) * n);
+	double	   *old = palloc_array(double, n);
 
 	memcpy(old, v, sizeof(double) * n);
 	for (int i = 0; i < n; i++)
@@ -280,9 +280,9 @@ model_sort(SippModel *m)
 {
 	SippFrame  *f = m->frame;
 	int			p = m->p;
-	char	  **was = palloc0(sizeof(char *) * p);
-	int		   *term = palloc0(sizeof(int) * p);
-	int		   *from = palloc0(sizeof(int) * (p + 1));
+	char	  **was = palloc0_array(char *, p);
+	int		   *term = palloc0_array(int, p);
+	int		   *from = palloc0_array(int, p + 1);
 	int			col = 1;
 	bool		moved = false;
 
@@ -316,8 +316,8 @@ model_sort(SippModel *m)
 	}
 	if (moved)
 	{
-		bool	   *aliased = palloc(sizeof(bool) * p);
-		double	   *V = palloc(sizeof(double) * p * p);
+		bool	   *aliased = palloc_array(bool, p);
+		double	   *V = palloc_array(double, (size_t) p * p);
 
 		permute(p, from, m->b);
 		permute(p, from, m->df);

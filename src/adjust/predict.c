@@ -142,8 +142,8 @@ check_arguments(FunctionCallInfo fcinfo, PredictCall *call, const SippModel *m)
 				 errhint("sipp.expected_json takes values by name.")));
 
 	old = MemoryContextSwitchTo(call->model.cxt);
-	call->literal = palloc0(sizeof(bool) * Max(narg, 1));
-	call->arg = palloc0(sizeof(Arg) * Max(narg, 1));
+	call->literal = palloc0_array(bool, narg);
+	call->arg = palloc0_array(Arg, narg);
 	for (int t = 0; t < narg; t++)
 	{
 		const SippTerm *term = &f->term[t];

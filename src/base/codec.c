@@ -244,5 +244,5 @@ codec_alloc(Codec *x, size_t n, size_t size)
 {
 	if (codec_reading(x) && n > x->len - x->pos)
 		codec_fail(x, "Unexpected end");
-	return palloc0(Max(n, 1) * size);
+	return palloc0(n * size);
 }

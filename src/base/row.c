@@ -60,8 +60,8 @@ static void
 fit_to_desc(TupleDesc desc, int n, const Datum *values, const bool *nulls,
 			Datum **v, bool **isnull)
 {
-	*v = palloc0(sizeof(Datum) * desc->natts);
-	*isnull = palloc(sizeof(bool) * desc->natts);
+	*v = palloc0_array(Datum, desc->natts);
+	*isnull = palloc_array(bool, desc->natts);
 	memset(*isnull, true, desc->natts);
 	n = Min(n, desc->natts);
 	memcpy(*v, values, sizeof(Datum) * n);

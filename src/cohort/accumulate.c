@@ -134,8 +134,8 @@ make_call(FunctionCallInfo fcinfo, Lead lead)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("%s takes at most %d covariates", func, SIPP_MAX_TERMS)));
-	call->arg = palloc0(sizeof(Arg) * call->narg);
-	call->term = palloc0(sizeof(SippTerm) * Max(call->nterm, 1));
+	call->arg = palloc0_array(Arg, call->narg);
+	call->term = palloc0_array(SippTerm, call->nterm);
 	for (int i = 0; i < call->narg; i++)
 	{
 		Arg		   *arg = &call->arg[i];
@@ -433,7 +433,7 @@ make_array_state(int nnum, int nfactor, bool weighted, const char *func)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("%s takes at most %d covariates", func, SIPP_MAX_TERMS),
 				 errdetail("A row has %d numbers and %d factors.", nnum, nfactor)));
-	terms = palloc0(sizeof(SippTerm) * Max(nnum + nfactor, 1));
+	terms = palloc0_array(SippTerm, nnum + nfactor);
 	for (int i = 0; i < nnum; i++)
 		terms[n++].name = psprintf("x%d", i + 1);
 	for (int i = 0; i < nfactor; i++)

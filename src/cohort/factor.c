@@ -339,7 +339,7 @@ append_row(StringInfo s, Labeller *l, Datum d)
 		MemoryContextReset(l->rowcxt);
 		old = MemoryContextSwitchTo(l->rowcxt);
 		desc = lookup_rowtype_tupdesc_copy(type, typmod);
-		l->column = palloc0(sizeof(Labeller *) * Max(desc->natts, 1));
+		l->column = palloc0_array(Labeller *, desc->natts);
 		for (int i = 0; i < desc->natts; i++)
 			if (!TupleDescAttr(desc, i)->attisdropped)
 				l->column[i] = labeller_make(TupleDescAttr(desc, i)->atttypid, l->rowcxt);

@@ -19,7 +19,7 @@ frame_begin(const Cohort *first)
 
 	f->weighted = first->weighted;
 	f->nterm = first->nterm;
-	f->term = palloc0(sizeof(SippTerm) * Max(f->nterm, 1));
+	f->term = palloc0_array(SippTerm, f->nterm);
 	for (int i = 0; i < f->nterm; i++)
 	{
 		SippTerm   *t = &f->term[i];
@@ -81,7 +81,7 @@ frame_finish(SippFrame *f)
 {
 	int			p = 1;
 
-	f->refidx = palloc(sizeof(int) * Max(f->nterm, 1));
+	f->refidx = palloc_array(int, f->nterm);
 	for (int i = 0; i < f->nterm; i++)
 	{
 		SippTerm   *t = &f->term[i];
@@ -98,8 +98,8 @@ frame_finish(SippFrame *f)
 				 errdetail("The levels of all cohorts together make %d.", p),
 				 errhint("Group rare levels of the factors, or leave a covariate out with sipp.subset.")));
 	f->p = p;
-	f->col_term = palloc(sizeof(int) * p);
-	f->col_level = palloc(sizeof(int) * p);
+	f->col_term = palloc_array(int, p);
+	f->col_level = palloc_array(int, p);
 	f->col_term[0] = f->col_level[0] = -1;
 	for (int i = 0; i < f->nterm; i++)
 	{

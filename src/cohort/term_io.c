@@ -222,7 +222,7 @@ get_term(const JsonIn *in, SippTerm *t)
 		return;
 	level = json_get_array(in, "levels", SIPP_MAX_LEVELS, &n);
 	t->reference = json_get_string(in, "reference");
-	t->label = palloc(sizeof(char *) * Max(n, 1));
+	t->label = palloc_array(char *, n);
 	for (size_t k = 0; k < n; k++)
 	{
 		if (level[k].type != jbvString)
@@ -244,7 +244,7 @@ read_terms(const JsonIn *in, const char *field, int *nterm)
 {
 	size_t		n;
 	JsonbValue *v = json_get_array(in, field, SIPP_MAX_TERMS, &n);
-	SippTerm   *terms = palloc0(sizeof(SippTerm) * Max(n, 1));
+	SippTerm   *terms = palloc0_array(SippTerm, n);
 
 	for (size_t i = 0; i < n && !json_failed(in); i++)
 	{

@@ -92,7 +92,7 @@ compare_labels(const void *a, const void *b)
 const char *
 term_repeats(const SippTerm *t)
 {
-	char	  **label = palloc(sizeof(char *) * Max(t->nlevel, 1));
+	char	  **label = palloc_array(char *, t->nlevel);
 	const char *twice = NULL;
 
 	memcpy(label, t->label, sizeof(char *) * t->nlevel);
@@ -122,7 +122,7 @@ text_union(SippTerm *a, const SippTerm *b, bool copy)
 			return;
 		i = 0;
 	}
-	label = palloc(sizeof(char *) * (a->nlevel + b->nlevel));
+	label = palloc_array(char *, a->nlevel + b->nlevel);
 	while (i < a->nlevel || j < b->nlevel)
 	{
 		int			cmp = i == a->nlevel ? 1 : j == b->nlevel ? -1 :
@@ -190,7 +190,7 @@ term_sort(SippTerm *t, const int64 *rows)
 	}
 	if (term_sorted(t, rows))
 		return;
-	label = palloc(sizeof(char *) * Max(t->nlevel, 1));
+	label = palloc_array(char *, t->nlevel);
 	for (int l = 0; l < t->nlevel; l++)
 		if (rows == NULL || rows[l] > 0)
 			label[n++] = t->label[l];

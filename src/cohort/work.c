@@ -35,7 +35,7 @@ work_layout(int nnum, int nfactor, const char *shape, int shape_len,
 				factor_off,
 				cell_off,
 				str_off;
-	WorkFactor *wf = palloc0(sizeof(WorkFactor) * Max(nfactor, 1));
+	WorkFactor *wf = palloc0_array(WorkFactor, nfactor);
 	Work	   *w;
 
 	shape_off = size;
@@ -97,8 +97,8 @@ work_make(int nterm, const SippTerm *terms, bool weighted)
 {
 	StringInfoData shape;
 	Codec		x;
-	SippTerm   *bare = palloc(sizeof(SippTerm) * Max(nterm, 1));
-	int		   *cap = palloc(sizeof(int) * Max(nterm, 1));
+	SippTerm   *bare = palloc_array(SippTerm, nterm);
+	int		   *cap = palloc_array(int, nterm);
 	int			nnum = 1;
 	int			nfactor = 0;
 	Work	   *w;
@@ -153,7 +153,7 @@ static Work *
 work_grow(const Work *old, int f, int label_len)
 {
 	const WorkFactor *of = WORK_FACTORS(old);
-	int		   *cap = palloc(sizeof(int) * old->nfactor);
+	int		   *cap = palloc_array(int, old->nfactor);
 	int			str_cap = old->str_cap;
 	Work	   *w;
 	WorkFactor *nf;
