@@ -70,7 +70,7 @@ model_allocate(SippModel *m)
 	m->df = palloc0_array(double, m->p);
 }
 
-/* What follows from what is stored: D and the rank. */
+/* Derive what is not stored: D and the rank. */
 void
 model_derive(SippModel *m)
 {
@@ -164,7 +164,7 @@ model_walk(Codec *x, SippModel *m)
 		model_mirror(m);
 }
 
-/* The struct of received bytes, not yet checked. */
+/* Read the struct of received bytes, without checking it. */
 SippModel *
 model_receive(const char *data, size_t len)
 {
@@ -187,7 +187,7 @@ model_write(CodecMode mode, StringInfo buf, SippModel *m)
 	model_walk(&x, m);
 }
 
-/* The struct of a stored (and detoasted) model, in the current context. */
+/* Unpack a stored (and detoasted) model into the current context. */
 SippModel *
 model_unpack(struct varlena *datum)
 {
@@ -203,7 +203,7 @@ model_unpack(struct varlena *datum)
 	return m;
 }
 
-/* The stored form of a model. */
+/* Pack a model into its stored form. */
 struct varlena *
 model_pack(SippModel *m)
 {
@@ -534,7 +534,7 @@ model_column_level(const SippFrame *f, int col)
 	return f->term[f->col_term[col]].label[f->col_level[col]];
 }
 
-/* A column's name in messages: sex, or year "2016". */
+/* Name a column in messages: sex, or year "2016". */
 char *
 model_column_label(const SippFrame *f, int col)
 {

@@ -22,7 +22,7 @@ PG_FUNCTION_INFO_V1(sipp_model_out);
 PG_FUNCTION_INFO_V1(sipp_model_recv);
 PG_FUNCTION_INFO_V1(sipp_model_send);
 
-/* The lower triangle of an n x n matrix by rows, as a field. */
+/* Read or write the lower triangle of an n x n matrix, by rows, as a field. */
 static void
 field_triangle(Fields *x, const char *name, double *matrix, int n)
 {
@@ -38,7 +38,7 @@ field_triangle(Fields *x, const char *name, double *matrix, int n)
 	pfree(packed);
 }
 
-/* The two ends of an interval, as a field. */
+/* Read or write the two ends of an interval as a field. */
 static void
 field_interval(Fields *x, const char *name, double *lo, double *hi)
 {
@@ -49,7 +49,7 @@ field_interval(Fields *x, const char *name, double *lo, double *hi)
 	*hi = pair[1];
 }
 
-/* The coefficients: "NaN" is aliased, for which the struct has a zero and a flag. */
+/* Read or write the coefficients: "NaN" is aliased, a zero and a flag in the struct. */
 static void
 field_estimates(Fields *x, SippModel *m)
 {
@@ -66,7 +66,7 @@ field_estimates(Fields *x, SippModel *m)
 	pfree(b);
 }
 
-/* The columns of the random terms; -1 is what was read and is no column. */
+/* Read or write the columns of the random terms; -1 stands for what is no column. */
 static void
 field_random(Fields *x, SippModel *m)
 {
@@ -79,7 +79,7 @@ field_random(Fields *x, SippModel *m)
 		m->zcol[i] = col[i] >= 0 && col[i] < m->p && col[i] == floor(col[i]) ? (int) col[i] : -1;
 }
 
-/* The method of estimation, as a word. */
+/* Read or write the method of estimation, as a word. */
 static void
 field_method(Fields *x, SippModel *m)
 {

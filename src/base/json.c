@@ -50,7 +50,7 @@ json_floats(StringInfo s, const double *v, size_t n)
 	appendStringInfoChar(s, ']');
 }
 
-/* The error of a field that is missing or of the wrong kind. */
+/* Report a field that is missing or of the wrong kind. */
 void
 json_fail(const JsonIn *in, const char *field, const char *what)
 {
@@ -81,7 +81,7 @@ json_parse(JsonIn *in, char *str, const char *hint)
 		in->object = &DatumGetJsonbP(d)->root;
 }
 
-/* The value of a field, NULL where absent or null, or after an error. */
+/* Look up the value of a field: NULL where absent or null, or after an error. */
 static JsonbValue *
 json_field(const JsonIn *in, const char *field)
 {
@@ -99,7 +99,7 @@ json_has(const JsonIn *in, const char *field)
 	return json_field(in, field) != NULL;
 }
 
-/* A number, or one of the three strings that stand for one. */
+/* Convert a number, or one of the three strings that stand for one. */
 bool
 json_number(const JsonbValue *v, double *out)
 {
@@ -180,7 +180,7 @@ json_get_string(const JsonIn *in, const char *field)
 	return pnstrdup(v->val.string.val, v->val.string.len);
 }
 
-/* The container of an array field of at most max elements; NULL after an error. */
+/* Look up an array field of at most max elements; NULL after an error. */
 static JsonbContainer *
 json_array(const JsonIn *in, const char *field, size_t max)
 {
@@ -195,7 +195,7 @@ json_array(const JsonIn *in, const char *field, size_t max)
 	return NULL;
 }
 
-/* The elements of an array field, at most max; none after an error. */
+/* List the elements of an array field, at most max; none after an error. */
 JsonbValue *
 json_get_array(const JsonIn *in, const char *field, size_t max, size_t *n)
 {

@@ -112,7 +112,7 @@ levels_weight(const Cohort *c, const SippTerm *t)
 	return total;
 }
 
-/* The first level of a factor whose sum over column i is too much, or -1. */
+/* Find the first level of a factor whose sum over column i is too much, or -1. */
 static int
 find_excess(const Cohort *c, const SippTerm *t, int i, double total, double slack)
 {

@@ -97,7 +97,7 @@ cohort_make(int nterm, const SippTerm *terms, bool weighted)
 	return c;
 }
 
-/* The mapping from src to dst; termmap[i]: src's term for dst's term i. */
+/* Map src to dst; termmap[i]: src's term for dst's term i. */
 Mapping
 map_cohort(const Cohort *dst, const Cohort *src, const int *termmap)
 {
@@ -265,7 +265,7 @@ add_levels(Cohort *dst, const Cohort *src, const Mapping *m, double sign,
 	}
 }
 
-/* The numbers from 0 on: the terms of a cohort in their own order. */
+/* Number the terms of a cohort from 0 on, in their own order. */
 int *
 own_terms(int nterm)
 {

@@ -11,7 +11,7 @@
 
 #include "cohort/algebra.h"
 
-/* A frame with the terms of the first cohort, copied into the current context. */
+/* Begin a frame with the terms of the first cohort, copied into the current context. */
 SippFrame *
 frame_begin(const Cohort *first)
 {
@@ -38,7 +38,7 @@ frame_begin(const Cohort *first)
 	return f;
 }
 
-/* The cohort's term for the frame's term i, NULL if it has none of that name. */
+/* Find the cohort's term for the frame's term i, NULL if it has none of that name. */
 static const SippTerm *
 same_term(const SippFrame *f, const Cohort *c, int i)
 {
@@ -167,7 +167,7 @@ struct FrameMap
 	Place		place[FLEXIBLE_ARRAY_MEMBER];
 };
 
-/* The reason that a cohort lacks the frame's term t. */
+/* Say that a cohort lacks the frame's term t. */
 static char *
 lacks_term(const SippFrame *f, const Cohort *c, const SippTerm *t)
 {
@@ -187,7 +187,7 @@ lacks_term(const SippFrame *f, const Cohort *c, const SippTerm *t)
 	return psprintf("the cohort lacks term \"%s\"", t->name);
 }
 
-/* A cohort that does not fit. */
+/* Note the reason that a cohort does not fit. */
 static FrameMap *
 misfit(FrameMap *m, char *reason)
 {

@@ -20,7 +20,7 @@
 #include "base/codec.h"
 #include "base/row.h"
 
-/* The strings of a text[] argument; NULL elements are an error. */
+/* Get the strings of a text[] argument; NULL elements are an error. */
 static char **
 text_array(FunctionCallInfo fcinfo, int argno, const char *func, const char *arg, int *n)
 {
@@ -200,7 +200,7 @@ sipp_cohort_describe(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* The error of a figure of cohort_of. */
+/* Report a figure of sipp.cohort_of that is out of range. */
 pg_noreturn static void
 bad_figure(const char *arg, const char *must, double value)
 {

@@ -97,7 +97,7 @@ order_cover(const SippTerm *t, int i, uint64 *row)
 				row[k] &= ~ROW(t, j)[k];
 }
 
-/* A row of bits for the above. */
+/* Allocate a row of bits for order_cover. */
 uint64 *
 order_row(const SippTerm *t)
 {
@@ -233,7 +233,7 @@ order_sorted(const SippTerm *t, const int64 *rows)
 	return copy.label == t->label && copy.before == t->before;
 }
 
-/* The levels and their order for messages: A < B < C, or what of it is known. */
+/* Write levels and their order for messages: A < B < C, or what of it is known. */
 static char *
 order_to_string(const SippTerm *t)
 {
@@ -263,7 +263,7 @@ order_to_string(const SippTerm *t)
 }
 
 /*
- * The error of two orders that contradict each other: x is before y in b, and not
+ * Report two orders that contradict each other: x is before y in b, and not
  * in a, be it by a alone or by both together.
  */
 pg_noreturn static void

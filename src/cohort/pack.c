@@ -168,7 +168,7 @@ cohort_getarg(Datum d)
 	return cohort_unpack(PG_DETOAST_DATUM_PACKED(d));
 }
 
-/* A reader whose memory lives in parent. */
+/* Begin a reader whose memory lives in parent. */
 void
 cohort_reader_init(CohortReader *r, MemoryContext parent)
 {
@@ -272,7 +272,7 @@ cohort_reader_map(CohortReader *r, const SippFrame *f)
 	return r->map;
 }
 
-/* The error of sums that left the range of float8 though the values were finite. */
+/* Report sums that left the range of float8 though the values were finite. */
 static bool
 check_overflow(const double *v, size_t n, Node *escontext)
 {

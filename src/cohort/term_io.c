@@ -167,7 +167,7 @@ write_terms(StringInfo s, int nterm, const SippTerm *term)
 	appendStringInfoChar(s, ']');
 }
 
-/* The inverse of json_before; the pairs may be any whose closure is meant. */
+/* Read what json_before writes; the pairs may be any whose closure is meant. */
 static void
 json_get_before(const JsonIn *in, SippTerm *t)
 {
@@ -262,7 +262,7 @@ read_terms(const JsonIn *in, const char *field, int *nterm)
 	return terms;
 }
 
-/* A list of terms as a field of a text; when reading, allocates it. */
+/* Read or write a list of terms as a field of a text; reading allocates it. */
 void
 field_terms(Fields *x, const char *name, int *nterm, SippTerm **term)
 {

@@ -24,7 +24,7 @@
 #define WORK_NUM(w)				WORK_AT(w, (w)->num_off, double)
 #define WORK_FACTORS(w)			WORK_AT(w, (w)->factor_off, WorkFactor)
 
-/* A state of no rows with the given room; the offsets follow from the sizes. */
+/* Lay out a state of no rows with the given room; the offsets follow from the sizes. */
 static Work *
 work_layout(int nnum, int nfactor, const char *shape, int shape_len,
 			const int *cap, int str_cap)
@@ -91,7 +91,7 @@ work_layout(int nnum, int nfactor, const char *shape, int shape_len,
 	return w;
 }
 
-/* A state of no rows for these terms (numbers and factors only). */
+/* Make a state of no rows for these terms (numbers and factors only). */
 Work *
 work_make(int nterm, const SippTerm *terms, bool weighted)
 {
@@ -120,7 +120,7 @@ work_make(int nterm, const SippTerm *terms, bool weighted)
 	return w;
 }
 
-/* The terms of a state, without dictionaries. */
+/* Get the terms of a state, without dictionaries. */
 SippTerm *
 work_terms(const Work *w, int *nterm)
 {
@@ -205,7 +205,7 @@ work_grow(const Work *old, int f, int label_len)
 	return w;
 }
 
-/* The name of factor f, for messages. */
+/* Find the name of factor f, for messages. */
 static const char *
 factor_name(const Work *w, int f)
 {
