@@ -130,6 +130,7 @@ $node->safe_psql('postgres', qq{
 	BEGIN
 		IF i = 2 THEN
 			COPY (SELECT format('ALTER TYPE moving ADD VALUE ''x%s'' BEFORE ''S5'';', k) FROM generate_series(10, 60) k) TO PROGRAM \$program\$$psql\$program\$;
+			PERFORM FROM pupil;	-- a lock, before which a session hears of what others did
 		END IF;
 		RETURN ('{S5,S6,x20,x40,S4}'::text[])[i];
 	END \$\$});
