@@ -61,7 +61,7 @@ arg_kind(Oid type, const char *func, const char *name, bool is_number)
 					OidIsValid(type) ? format_type_be(type) : "unknown",
 					is_number ? "not a number" : "neither a number nor a factor"),
 			 errhint("Cast it: to a number, as in x::float8%s.",
-					 is_number ? "" : ", or to a factor, as in x::text")));
+					 is_number ? "" : ", or to a factor, as in sipp.factor(x)")));
 	return ARG_BOOL;			/* keep compiler quiet */
 }
 

@@ -12,7 +12,8 @@
  *	boolean		true or false
  *	date, timestamp
  *				ISO 8601, as to_json writes them; with time zone, in UTC
- *	interval	as IntervalStyle postgres writes it
+ *	interval	as IntervalStyle postgres writes it, in months, days below 30 and
+ *				hours below 24
  *	bytea		hexadecimal, \x...
  *	character(n)
  *				without the blanks it is padded with
@@ -227,10 +228,15 @@ append_decimal(StringInfo s, const char *decimal)
 																   Int32GetDatum(-1)))));
 }
 
-/* An interval as IntervalStyle postgres writes it. */
+/*
+ * An interval as IntervalStyle postgres writes it, of months of 30 days and days
+ * of 24 hours, because 1 month, 30 days and 720 hours are equal.
+ */
 static void
-append_interval(StringInfo s, const Interval *span)
+append_interval(StringInfo s, const Interval *given)
 {
+	const Interval *span = DatumGetIntervalP(DirectFunctionCall1(interval_justify_interval,
+																 IntervalPGetDatum(given)));
 	char		buf[MAXDATELEN + 1];
 	struct pg_itm itm;
 
