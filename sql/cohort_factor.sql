@@ -106,6 +106,11 @@ SELECT bool_and(sipp.factor(x) = sipp.factor(x::numeric) AND sipp.factor(x) = si
 	   bool_and(sipp.factor(x / 8) = sipp.factor(x::numeric / 8) AND sipp.factor(x / 8)::float8 = x / 8) AS eighths,
 	   bool_and(sipp.factor((x / 8)::real) = sipp.factor(x / 8)) AS reals
 FROM (SELECT (i * 37 - 5000)::float8 AS x FROM generate_series(0, 300) i) s;
+-- equal intervals, too
+SELECT count(*) > 500 AS equal, bool_and((a.v = b.v) = (sipp.factor(a.v) = sipp.factor(b.v))) AS labels_are
+FROM (SELECT make_interval(months => i % 5 - 2, days => i % 121 - 60, hours => (i % 21 - 10) * 12) AS v FROM generate_series(1, 600) i) a,
+	 (SELECT make_interval(months => i % 4 - 1, days => i % 89 - 40, hours => (i % 23 - 10) * 12) AS v FROM generate_series(1, 600) i) b;
+SELECT sipp.factor(v::interval), array_agg(v) FROM unnest(ARRAY['1 mon', '30 days', '720:00', '1 day', '24:00', '-1 day', '-30 days +30:00', '-28 days -18:00']) WITH ORDINALITY u (v, n) GROUP BY 1 ORDER BY min(n);
 -- a float's label is its shortest exact decimal, and reads back to it
 SELECT count(*), bool_and(sipp.factor(x)::float8 = x) AS exact, bool_and(sipp.factor(x) !~ 'e') AS written_out,
 	   bool_and(sipp.factor(x) = trim_scale((to_json(x) #>> '{}')::numeric)::text) AS shortest

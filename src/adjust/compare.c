@@ -46,7 +46,7 @@ same_levels(const SippTerm *s, const SippTerm *t)
 
 	if (s->nlevel != t->nlevel)
 		return false;
-	at = palloc(sizeof(int) * Max(t->nlevel, 1));
+	at = palloc_array(int, t->nlevel);
 	missing = order_locate(s, t, at);
 	pfree(at);
 	return missing == 0;
@@ -170,7 +170,7 @@ same_evidence(const SippModel *a, const SippModel *b)
 		about_equal(a->outcome_ss, b->outcome_ss, a->outcome_ss);
 }
 
-/* What the fixed parts of two models differ by, for a message. */
+/* Name what the fixed parts of two models differ by, for a message. */
 static char *
 fixed_difference(const SippModel *a, const SippModel *b)
 {

@@ -62,7 +62,7 @@ enum
 	S_COLUMNS
 };
 
-/* The call's memory, made on its first use. */
+/* Get the call's memory, which is made on its first use. */
 EffectCall *
 effect_call(FunctionCallInfo fcinfo)
 {
@@ -205,7 +205,7 @@ both_reasons(const char *a, const char *b)
 	return a == NULL ? b : b == NULL ? a : psprintf("%s; %s", a, b);
 }
 
-/* The same for arguments (cohort, model, in_model). */
+/* Prepare the school of arguments (cohort, model, in_model). */
 static void
 school_arguments(FunctionCallInfo fcinfo, EffectCall *call, School *s)
 {
@@ -237,7 +237,7 @@ residual_sd(const School *s)
 	return isnan(ss) ? NAN : sqrt(Max(ss, 0) / (s->cohort->rows - 1));
 }
 
-/* The share of the variance of effects that the school's pupils reveal. */
+/* Compute the share of the variance of effects that the school's pupils reveal. */
 static double
 reliability(const School *s)
 {

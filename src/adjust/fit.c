@@ -232,7 +232,7 @@ centre(SippModel *m, FitData *d)
 
 	for (int pass = 0; pass < 2; pass++)
 	{
-		double	   *shift = palloc0(sizeof(double) * w);
+		double	   *shift = palloc0_array(double, w);
 
 		for (int j = 0; j < d->J; j++)
 		{
@@ -251,7 +251,7 @@ centre(SippModel *m, FitData *d)
 		pfree(shift);
 	}
 
-	d->total = palloc0(sizeof(double) * w);
+	d->total = palloc0_array(double, w);
 	for (int j = 0; j < d->J; j++)
 	{
 		CHECK_FOR_INTERRUPTS();

@@ -58,7 +58,7 @@ PG_FUNCTION_INFO_V1(sipp_value_added_deserialize);
 PG_FUNCTION_INFO_V1(sipp_value_added_final);
 PG_FUNCTION_INFO_V1(sipp_value_added_ml_final);
 
-/* The aggregate's context, or an error where a function is called by hand. */
+/* Get the aggregate's context; report a function that is called by hand. */
 static MemoryContext
 gather_context(FunctionCallInfo fcinfo)
 {
@@ -120,7 +120,7 @@ bag_add(CohortBag *g, const char *data, size_t len)
 	g->bytes += VARHDRSZ + len;
 }
 
-/* The slopes must be one and the same in all rows of a group. */
+/* Note the slopes of a group, or check that they are those of its earlier rows. */
 static void
 bag_slopes(CohortBag *g, ArrayType *slopes)
 {
@@ -331,7 +331,7 @@ gather_fit(FunctionCallInfo fcinfo, bool reml)
 
 		deconstruct_array(g->slopes, TEXTOID, -1, false, TYPALIGN_INT,
 						  &elem, NULL, &in.nslope);
-		in.slope = palloc(sizeof(char *) * Max(in.nslope, 1));
+		in.slope = palloc_array(char *, in.nslope);
 		for (int i = 0; i < in.nslope; i++)
 			in.slope[i] = TextDatumGetCString(elem[i]);
 	}

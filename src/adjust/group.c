@@ -49,7 +49,7 @@ typedef struct GroupSum
 	uint64		loads;			/* of the cached model that was last found the same */
 } GroupSum;
 
-/* The numbers of a state, checked: it may come from anywhere. */
+/* Get the numbers of a state, which are checked because it may come from anywhere. */
 static double *
 group_state(ArrayType *a)
 {
@@ -70,7 +70,7 @@ group_state(ArrayType *a)
 	return v;
 }
 
-/* The error of finite figures whose sums are not. */
+/* Report finite figures whose sums are not finite. */
 static void
 group_overflow(const double *v)
 {
@@ -80,7 +80,7 @@ group_overflow(const double *v)
 				 errmsg("value out of range: a sum in sipp.group_effect overflows")));
 }
 
-/* A state to write to: in place inside of an aggregate, else a copy. */
+/* Get a state to write to: in place inside of an aggregate, else a copy. */
 static ArrayType *
 group_writable(FunctionCallInfo fcinfo)
 {
@@ -166,7 +166,7 @@ sipp_group_effect_final(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(row_datum(result_desc(fcinfo), 4, values, nulls));
 }
 
-/* The aggregate's context, or an error where a function is called by hand. */
+/* Get the aggregate's context; report a function that is called by hand. */
 static MemoryContext
 group_context(FunctionCallInfo fcinfo)
 {

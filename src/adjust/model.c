@@ -62,15 +62,15 @@ model_shape(SippModel *m, Node *escontext)
 void
 model_allocate(SippModel *m)
 {
-	m->zcol = palloc0(sizeof(int) * LMM_MAX_RANDOM);
-	m->mu = palloc0(sizeof(double) * (m->p + 1));
-	m->b = palloc0(sizeof(double) * m->p);
-	m->V = palloc0(sizeof(double) * m->p * m->p);
-	m->aliased = palloc0(sizeof(bool) * m->p);
-	m->df = palloc0(sizeof(double) * m->p);
+	m->zcol = palloc0_array(int, LMM_MAX_RANDOM);
+	m->mu = palloc0_array(double, m->p + 1);
+	m->b = palloc0_array(double, m->p);
+	m->V = palloc0_array(double, (size_t) m->p * m->p);
+	m->aliased = palloc0_array(bool, m->p);
+	m->df = palloc0_array(double, m->p);
 }
 
-/* What follows from what is stored: D and the rank. */
+/* Derive what is not stored: D and the rank. */
 void
 model_derive(SippModel *m)
 {
@@ -88,6 +88,15 @@ model_derive(SippModel *m)
 	m->rank = 0;
 	for (int k = 0; k < m->p; k++)
 		m->rank += !m->aliased[k];
+}
+
+/* Fill the upper triangle of the covariance from the lower, which is what is stored. */
+void
+model_mirror(SippModel *m)
+{
+	for (int i = 0; i < m->p; i++)
+		for (int j = 0; j < i; j++)
+			m->V[(size_t) j * m->p + i] = m->V[(size_t) i * m->p + j];
 }
 
 /*
@@ -151,14 +160,11 @@ model_walk(Codec *x, SippModel *m)
 	codec_int(x, &m->iterations, 0, PG_INT32_MAX);
 	codec_int(x, &m->optima, 0, PG_INT32_MAX);
 	codec_string(x, &m->notice);
-
 	if (codec_reading(x))
-		for (int i = 0; i < m->p; i++)
-			for (int j = 0; j < i; j++)
-				m->V[(size_t) j * m->p + i] = m->V[(size_t) i * m->p + j];
+		model_mirror(m);
 }
 
-/* The struct of received bytes, not yet checked. */
+/* Read the struct of received bytes, without checking it. */
 SippModel *
 model_receive(const char *data, size_t len)
 {
@@ -181,7 +187,7 @@ model_write(CodecMode mode, StringInfo buf, SippModel *m)
 	model_walk(&x, m);
 }
 
-/* The struct of a stored (and detoasted) model, in the current context. */
+/* Unpack a stored (and detoasted) model into the current context. */
 SippModel *
 model_unpack(struct varlena *datum)
 {
@@ -197,7 +203,7 @@ model_unpack(struct varlena *datum)
 	return m;
 }
 
-/* The stored form of a model. */
+/* Pack a model into its stored form. */
 struct varlena *
 model_pack(SippModel *m)
 {
@@ -256,7 +262,7 @@ model_cached(ModelCache *cache, MemoryContext parent, Datum d)
 static void
 permute(int n, const int *from, double *v)
 {
-	double	   *old = palloc(sizeof(double) * n);
+	double	   *old = palloc_array(double, n);
 
 	memcpy(old, v, sizeof(double) * n);
 	for (int i = 0; i < n; i++)
@@ -274,9 +280,9 @@ model_sort(SippModel *m)
 {
 	SippFrame  *f = m->frame;
 	int			p = m->p;
-	char	  **was = palloc0(sizeof(char *) * p);
-	int		   *term = palloc0(sizeof(int) * p);
-	int		   *from = palloc0(sizeof(int) * (p + 1));
+	char	  **was = palloc0_array(char *, p);
+	int		   *term = palloc0_array(int, p);
+	int		   *from = palloc0_array(int, p + 1);
 	int			col = 1;
 	bool		moved = false;
 
@@ -310,8 +316,8 @@ model_sort(SippModel *m)
 	}
 	if (moved)
 	{
-		bool	   *aliased = palloc(sizeof(bool) * p);
-		double	   *V = palloc(sizeof(double) * p * p);
+		bool	   *aliased = palloc_array(bool, p);
+		double	   *V = palloc_array(double, (size_t) p * p);
 
 		permute(p, from, m->b);
 		permute(p, from, m->df);
@@ -528,7 +534,7 @@ model_column_level(const SippFrame *f, int col)
 	return f->term[f->col_term[col]].label[f->col_level[col]];
 }
 
-/* A column's name in messages: sex, or year "2016". */
+/* Name a column in messages: sex, or year "2016". */
 char *
 model_column_label(const SippFrame *f, int col)
 {

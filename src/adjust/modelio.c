@@ -2,7 +2,7 @@
  * modelio.c
  *		The text and binary forms of sipp.model.
  *
- * The text form is a JSON object with the fields that model_out writes, in its
+ * The text form is a JSON object with the fields that model_text names, in its
  * order; in accepts them in any order.  Coefficients, means and covariances are
  * those of the covariates taken about their national means; "covariance" is the
  * lower triangle by rows; "random" are column numbers, 0 the intercept; an
@@ -13,8 +13,6 @@
 #include <math.h>
 
 #include "libpq/pqformat.h"
-#include "utils/builtins.h"
-#include "utils/json.h"
 
 #include "adjust/adjust.h"
 #include "adjust/modelwalk.h"
@@ -24,28 +22,125 @@ PG_FUNCTION_INFO_V1(sipp_model_out);
 PG_FUNCTION_INFO_V1(sipp_model_recv);
 PG_FUNCTION_INFO_V1(sipp_model_send);
 
-/* A count field that must fit an int of its own range. */
-static int
-get_int(const JsonIn *in, const char *field, int max)
+/* Read or write the lower triangle of an n x n matrix, by rows, as a field. */
+static void
+field_triangle(Fields *x, const char *name, double *matrix, int n)
 {
-	int64		v = json_get_count(in, field);
+	double	   *packed = palloc_array(double, SIPP_NTRI((size_t) n));
 
-	if (v > max)
-	{
-		json_fail(in, field, psprintf("at most %d", max));
-		return 0;
-	}
-	return (int) v;
+	for (int i = 0; i < n && !fields_reading(x); i++)
+		for (int j = 0; j <= i; j++)
+			packed[SIPP_TRI(i, j)] = matrix[(size_t) i * n + j];
+	field_floats(x, name, packed, SIPP_NTRI((size_t) n));
+	for (int i = 0; i < n && fields_reading(x); i++)
+		for (int j = 0; j <= i; j++)
+			matrix[(size_t) i * n + j] = packed[SIPP_TRI(i, j)];
+	pfree(packed);
 }
 
-/* Copy n numbers of a field. */
+/* Read or write the two ends of an interval as a field. */
 static void
-get_floats(const JsonIn *in, const char *field, size_t n, double *out)
+field_interval(Fields *x, const char *name, double *lo, double *hi)
 {
-	double	   *v = json_get_floats(in, field, n);
+	double		pair[2] = {*lo, *hi};
 
-	memcpy(out, v, sizeof(double) * n);
-	pfree(v);
+	field_floats(x, name, pair, 2);
+	*lo = pair[0];
+	*hi = pair[1];
+}
+
+/* Read or write the coefficients: "NaN" is aliased, a zero and a flag in the struct. */
+static void
+field_estimates(Fields *x, SippModel *m)
+{
+	double	   *b = palloc_array(double, m->p);
+
+	for (int k = 0; k < m->p; k++)
+		b[k] = m->aliased[k] ? NAN : m->b[k];
+	field_floats(x, "estimate", b, m->p);
+	for (int k = 0; k < m->p; k++)
+	{
+		m->aliased[k] = isnan(b[k]);
+		m->b[k] = m->aliased[k] ? 0 : b[k];
+	}
+	pfree(b);
+}
+
+/* Read or write the columns of the random terms; -1 stands for what is no column. */
+static void
+field_random(Fields *x, SippModel *m)
+{
+	double		col[LMM_MAX_RANDOM];
+
+	for (int i = 0; i < m->q; i++)
+		col[i] = m->zcol[i];
+	field_floats(x, "random", col, m->q);
+	for (int i = 0; i < m->q; i++)
+		m->zcol[i] = col[i] >= 0 && col[i] < m->p && col[i] == floor(col[i]) ? (int) col[i] : -1;
+}
+
+/* Read or write the method of estimation, as a word. */
+static void
+field_method(Fields *x, SippModel *m)
+{
+	char	   *method = m->reml ? "reml" : "ml";
+
+	field_string(x, "method", &method);
+	m->reml = method != NULL && strcmp(method, "reml") == 0;
+	if (!m->reml && (method == NULL || strcmp(method, "ml") != 0))
+		json_fail(&x->in, "method", "\"reml\" or \"ml\"");
+}
+
+/*
+ * The text form, in both directions.  False: an error went to escontext.  What is read
+ * is still to be checked.
+ */
+static bool
+model_text(Fields *x, SippModel *m)
+{
+	int64		version = MODEL_VERSION;
+
+	field_count(x, "version", &version);
+	if (version != MODEL_VERSION)
+		SIPP_BAD_INPUT(x->in.escontext,
+					   (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+						errmsg("unknown version of type sipp.model"),
+						errhint("It was written by another release of sipp.")));
+	field_method(x, m);
+	field_bool(x, "weighted", &m->frame->weighted);
+	field_terms(x, "terms", &m->frame->nterm, &m->frame->term);
+	if (fields_reading(x))
+	{
+		/* the longest array must be there before anything is sized by its columns */
+		if (fields_failed(x) || !model_shape(m, x->in.escontext) ||
+			!json_has_elements(&x->in, "covariance", SIPP_NTRI((size_t) m->p)))
+			return false;
+		model_allocate(m);
+	}
+	field_count(x, "schools", &m->schools);
+	field_count(x, "empty", &m->empty);
+	field_count(x, "pupils", &m->pupils);
+	field_count(x, "dropped", &m->dropped);
+	field_float(x, "weight", &m->weight);
+	field_float(x, "outcome_ss", &m->outcome_ss);
+	field_floats(x, "mean", m->mu + 1, m->p);
+	field_estimates(x, m);
+	field_triangle(x, "covariance", m->V, m->p);
+	field_floats(x, "df", m->df, m->p);
+	field_int(x, "between", &m->between, 0, SIPP_MAX_COLUMNS);
+	field_int(x, "random_terms", &m->q, 1, LMM_MAX_RANDOM);
+	field_random(x, m);
+	field_triangle(x, "lambda", m->Lambda, m->q);
+	field_float(x, "pupil_variance", &m->sigma2);
+	field_float(x, "deviance", &m->deviance);
+	field_float(x, "null_deviance", &m->null_deviance);
+	field_interval(x, "school_variance_interval", &m->var_lo, &m->var_hi);
+	field_interval(x, "icc_interval", &m->icc_lo, &m->icc_hi);
+	field_int(x, "iterations", &m->iterations, 0, PG_INT32_MAX);
+	field_int(x, "optima", &m->optima, 0, PG_INT32_MAX);
+	field_bool(x, "singular", &m->singular);
+	field_string(x, "notice", &m->notice);
+	return !fields_failed(x);
 }
 
 /*
@@ -54,83 +149,15 @@ get_floats(const JsonIn *in, const char *field, size_t n, double *out)
 Datum
 sipp_model_in(PG_FUNCTION_ARGS)
 {
-	JsonIn		in = {"sipp.model", fcinfo->context, NULL};
 	SippModel  *m = palloc0(sizeof(SippModel));
-	char	   *method;
-	double	   *v;
-	double		pair[2];
-
-	json_parse(&in, PG_GETARG_CSTRING(0), NULL);
-	if (json_get_count(&in, "version") != MODEL_VERSION)
-		SIPP_BAD_INPUT(in.escontext,
-					   (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-						errmsg("unknown version of type sipp.model"),
-						errhint("It was written by another release of sipp.")));
-	method = json_get_string(&in, "method");
-	m->reml = method != NULL && strcmp(method, "reml") == 0;
-	if (!m->reml && (method == NULL || strcmp(method, "ml") != 0))
-		json_fail(&in, "method", "\"reml\" or \"ml\"");
-	m->singular = json_get_bool(&in, "singular");
+	Fields		x;
 
 	m->frame = palloc0(sizeof(SippFrame));
-	m->frame->weighted = json_get_bool(&in, "weighted");
-	m->frame->term = json_get_terms(&in, "terms", &m->frame->nterm);
-	if (json_failed(&in) || !model_shape(m, in.escontext))
+	fields_read_begin(&x, "sipp.model", fcinfo->context, PG_GETARG_CSTRING(0), NULL);
+	if (!model_text(&x, m))
 		PG_RETURN_NULL();
-
-	/* the longest array first: the others are sized by what the text holds */
-	v = json_get_floats(&in, "covariance", SIPP_NTRI((size_t) m->p));
-	if (json_failed(&in))
-		PG_RETURN_NULL();
-	model_allocate(m);
-	for (int k = 0; k < m->p; k++)
-		for (int j = 0; j <= k; j++)
-			m->V[(size_t) k * m->p + j] = m->V[(size_t) j * m->p + k] =
-				v[SIPP_TRI(k, j)];
-	pfree(v);
-
-	m->schools = json_get_count(&in, "schools");
-	m->empty = json_get_count(&in, "empty");
-	m->pupils = json_get_count(&in, "pupils");
-	m->dropped = json_get_count(&in, "dropped");
-	m->weight = json_get_float(&in, "weight");
-	m->outcome_ss = json_get_float(&in, "outcome_ss");
-	get_floats(&in, "mean", m->p, m->mu + 1);
-	get_floats(&in, "estimate", m->p, m->b);
-	for (int k = 0; k < m->p; k++)
-		if (isnan(m->b[k]))
-		{
-			m->aliased[k] = true;
-			m->b[k] = 0;
-		}
-	get_floats(&in, "df", m->p, m->df);
-	m->between = get_int(&in, "between", SIPP_MAX_COLUMNS);
-
-	m->q = get_int(&in, "random_terms", LMM_MAX_RANDOM);
-	if (m->q < 1)
-		json_fail(&in, "random_terms", "at least 1");
-	v = json_get_floats(&in, "random", m->q);
-	for (int i = 0; i < m->q; i++)
-		m->zcol[i] = v[i] >= 0 && v[i] < m->p && v[i] == floor(v[i]) ? (int) v[i] : -1;
-	v = json_get_floats(&in, "lambda", SIPP_NTRI((size_t) m->q));
-	for (int i = 0; i < m->q; i++)
-		for (int j = 0; j <= i; j++)
-			m->Lambda[i * m->q + j] = v[SIPP_TRI(i, j)];
-	m->sigma2 = json_get_float(&in, "pupil_variance");
-
-	m->deviance = json_get_float(&in, "deviance");
-	m->null_deviance = json_get_float(&in, "null_deviance");
-	get_floats(&in, "school_variance_interval", 2, pair);
-	m->var_lo = pair[0];
-	m->var_hi = pair[1];
-	get_floats(&in, "icc_interval", 2, pair);
-	m->icc_lo = pair[0];
-	m->icc_hi = pair[1];
-	m->iterations = get_int(&in, "iterations", PG_INT32_MAX);
-	m->optima = get_int(&in, "optima", PG_INT32_MAX);
-	m->notice = json_get_string(&in, "notice");
-
-	if (json_failed(&in) || !model_settle(m, in.escontext))
+	model_mirror(m);
+	if (!model_settle(m, fcinfo->context))
 		PG_RETURN_NULL();
 	PG_RETURN_POINTER(model_pack(m));
 }
@@ -143,73 +170,12 @@ sipp_model_out(PG_FUNCTION_ARGS)
 {
 	SippModel  *m = model_getarg(PG_GETARG_DATUM(0));
 	StringInfoData s;
-	double		v[LMM_MAX_RANDOM];
+	Fields		x;
 
 	initStringInfo(&s);
-	appendStringInfo(&s, "{\"version\":%d,\"method\":\"%s\",\"weighted\":%s,\"terms\":",
-					 MODEL_VERSION, m->reml ? "reml" : "ml",
-					 m->frame->weighted ? "true" : "false");
-	json_terms(&s, m->frame->nterm, m->frame->term);
-	appendStringInfo(&s, ",\"schools\":%lld,\"empty\":%lld,\"pupils\":%lld,\"dropped\":%lld",
-					 (long long) m->schools, (long long) m->empty,
-					 (long long) m->pupils, (long long) m->dropped);
-	appendStringInfoString(&s, ",\"weight\":");
-	json_float(&s, m->weight);
-	appendStringInfoString(&s, ",\"outcome_ss\":");
-	json_float(&s, m->outcome_ss);
-	appendStringInfoString(&s, ",\"mean\":");
-	json_floats(&s, m->mu + 1, m->p);
-	appendStringInfoString(&s, ",\"estimate\":[");
-	for (int k = 0; k < m->p; k++)
-	{
-		if (k > 0)
-			appendStringInfoChar(&s, ',');
-		json_float(&s, m->aliased[k] ? NAN : m->b[k]);
-	}
-	appendStringInfoString(&s, "],\"covariance\":[");
-	for (int k = 0; k < m->p; k++)
-		for (int j = 0; j <= k; j++)
-		{
-			if (k > 0)
-				appendStringInfoChar(&s, ',');
-			json_float(&s, m->V[(size_t) k * m->p + j]);
-		}
-	appendStringInfoString(&s, "],\"df\":");
-	json_floats(&s, m->df, m->p);
-	appendStringInfo(&s, ",\"between\":%d,\"random_terms\":%d,\"random\":",
-					 m->between, m->q);
-	for (int i = 0; i < m->q; i++)
-		v[i] = m->zcol[i];
-	json_floats(&s, v, m->q);
-	appendStringInfoString(&s, ",\"lambda\":[");
-	for (int i = 0; i < m->q; i++)
-		for (int j = 0; j <= i; j++)
-		{
-			if (i > 0)
-				appendStringInfoChar(&s, ',');
-			json_float(&s, m->Lambda[i * m->q + j]);
-		}
-	appendStringInfoString(&s, "],\"pupil_variance\":");
-	json_float(&s, m->sigma2);
-	appendStringInfoString(&s, ",\"deviance\":");
-	json_float(&s, m->deviance);
-	appendStringInfoString(&s, ",\"null_deviance\":");
-	json_float(&s, m->null_deviance);
-	appendStringInfoString(&s, ",\"school_variance_interval\":");
-	v[0] = m->var_lo;
-	v[1] = m->var_hi;
-	json_floats(&s, v, 2);
-	appendStringInfoString(&s, ",\"icc_interval\":");
-	v[0] = m->icc_lo;
-	v[1] = m->icc_hi;
-	json_floats(&s, v, 2);
-	appendStringInfo(&s, ",\"iterations\":%d,\"optima\":%d,\"singular\":%s,\"notice\":",
-					 m->iterations, m->optima, m->singular ? "true" : "false");
-	if (m->notice != NULL)
-		escape_json(&s, m->notice);
-	else
-		appendStringInfoString(&s, "null");
-	appendStringInfoChar(&s, '}');
+	fields_write_begin(&x, &s);
+	(void) model_text(&x, m);
+	fields_write_end(&x);
 	PG_RETURN_CSTRING(s.data);
 }
 

@@ -12,6 +12,7 @@
 #define MODEL_MAX_NOTICE 4000	/* characters: bytes change with the encoding */
 
 extern SippModel *model_receive(const char *data, size_t len);
+extern void model_mirror(SippModel *m);
 extern void model_write(CodecMode mode, StringInfo buf, SippModel *m);
 
 #endif							/* SIPP_MODELWALK_H */

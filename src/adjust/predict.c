@@ -33,7 +33,7 @@ typedef struct PredictCall
 	bool	   *literal;		/* [nterm] an untyped literal */
 } PredictCall;
 
-/* The model of argument 0, and the call's memory. */
+/* Get the model of argument 0, and the call's memory. */
 static SippModel *
 predict_model(FunctionCallInfo fcinfo, PredictCall **callp)
 {
@@ -56,7 +56,7 @@ predict_model(FunctionCallInfo fcinfo, PredictCall **callp)
 	return m;
 }
 
-/* A number's part of the prediction, about the base. */
+/* Compute a number's part of the prediction, about the base. */
 static double
 number_part(const SippModel *m, int t, double x, const char *function)
 {
@@ -98,7 +98,7 @@ find_level(const SippTerm *t, const char *label, int len)
 	return -1;
 }
 
-/* The coefficient of a level; 0 for the reference. */
+/* Get the coefficient of a level; 0 for the reference. */
 static double
 level_coefficient(const SippModel *m, int t, int level)
 {
@@ -109,7 +109,7 @@ level_coefficient(const SippModel *m, int t, int level)
 	return m->b[m->frame->term[t].first + level - (level > ref)];
 }
 
-/* The result, or the error of one that is no number. */
+/* Return the prediction, or report that it is out of range. */
 static Datum
 prediction(double y, const char *function)
 {
@@ -142,8 +142,8 @@ check_arguments(FunctionCallInfo fcinfo, PredictCall *call, const SippModel *m)
 				 errhint("sipp.expected_json takes values by name.")));
 
 	old = MemoryContextSwitchTo(call->model.cxt);
-	call->literal = palloc0(sizeof(bool) * Max(narg, 1));
-	call->arg = palloc0(sizeof(Arg) * Max(narg, 1));
+	call->literal = palloc0_array(bool, narg);
+	call->arg = palloc0_array(Arg, narg);
 	for (int t = 0; t < narg; t++)
 	{
 		const SippTerm *term = &f->term[t];
@@ -229,7 +229,7 @@ sipp_expected(PG_FUNCTION_ARGS)
 	return prediction(y, "sipp.expected");
 }
 
-/* The error of a JSON value of the wrong kind. */
+/* Report a JSON value of the wrong kind. */
 pg_noreturn static void
 json_mismatch(const SippTerm *term, const char *need)
 {
@@ -238,7 +238,7 @@ json_mismatch(const SippTerm *term, const char *need)
 			 errmsg("sipp.expected_json: term \"%s\" needs %s", term->name, need)));
 }
 
-/* A JSON number or boolean as a number. */
+/* Convert a JSON number or boolean to a number. */
 static double
 json_value(const SippTerm *term, const JsonbValue *v)
 {

@@ -45,8 +45,8 @@ wald_chisq(const SippModel *m, int n, const int *col)
 
 	if (n == 0)
 		return NAN;
-	A = palloc(sizeof(double) * n * n);
-	x = palloc(sizeof(double) * n);
+	A = palloc_array(double, (size_t) n * n);
+	x = palloc_array(double, n);
 
 	/* scaled to a correlation matrix, whatever the units of the covariates */
 	for (int i = 0; i < n; i++)
@@ -163,7 +163,7 @@ sipp_term_tests(PG_FUNCTION_ARGS)
 {
 	SippModel  *m = model_getarg(PG_GETARG_DATUM(0));
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	int		   *col = palloc(sizeof(int) * m->p);
+	int		   *col = palloc_array(int, m->p);
 
 	InitMaterializedSRF(fcinfo, 0);
 	for (int t = 0; t < m->frame->nterm; t++)
@@ -226,7 +226,7 @@ missing_reason(const SippModel *m, bool context)
 static double
 within_between_p(const SippModel *m)
 {
-	int		   *col = palloc(sizeof(int) * m->p);
+	int		   *col = palloc_array(int, m->p);
 	int			n = 0;
 	double		chi2;
 

@@ -114,7 +114,7 @@ find_unseen(const SippFrame *f, const Cohort *c, Removal *out, char **reason)
 					return false;
 				}
 				if (out->term < 0)
-					out->level = palloc0(sizeof(bool) * s->nlevel);
+					out->level = palloc0_array(bool, s->nlevel);
 				out->term = k;
 				out->level[l] = true;
 				out->nlevel++;
@@ -135,13 +135,13 @@ static Cohort *
 make_rest(const Cohort *c, const Removal *out)
 {
 	const SippTerm *whole = &c->term[out->term];
-	SippTerm   *term = palloc(sizeof(SippTerm) * c->nterm);
+	SippTerm   *term = palloc_array(SippTerm, c->nterm);
 	SippTerm   *t = &term[out->term];
-	int		   *kept = palloc(sizeof(int) * whole->nlevel);
+	int		   *kept = palloc_array(int, whole->nlevel);
 	int			n = 0;
 
 	memcpy(term, c->term, sizeof(SippTerm) * c->nterm);
-	t->label = palloc(sizeof(char *) * whole->nlevel);
+	t->label = palloc_array(char *, whole->nlevel);
 	for (int l = 0; l < whole->nlevel; l++)
 		if (!out->level[l])
 		{
@@ -238,7 +238,7 @@ static void
 rest_of_singles(Cohort *r, const Cohort *c, const Removal *out, const double *d)
 {
 	const SippTerm *s = &c->term[out->term];
-	int		   *at = palloc(sizeof(int) * c->nterm);
+	int		   *at = palloc_array(int, c->nterm);
 
 	for (int i = 0; i < c->nnum; i++)
 		for (int j = 0; j <= i; j++)
@@ -341,7 +341,7 @@ rest_context(Cohort *r, const Cohort *c, int k)
 	s = &c->term[own];
 	if (s->context || SIPP_IS_FACTOR(s->kind) != (t->kind == SIPP_SHARES))
 		return;
-	mean = palloc0(sizeof(double) * Max(n, 1));
+	mean = palloc0_array(double, n);
 	for (int l = 0; l < n; l++)
 	{
 		int			at = t->kind == SIPP_SHARES ? term_find_level(s, t->label[l]) : 0;
@@ -405,7 +405,7 @@ cohort_seen(const SippFrame *f, const Cohort *c, Unseen *unseen)
 	unseen->products = out.singles || c->rows - out.rows == 1;
 
 	r = make_rest(c, &out);
-	d = palloc(sizeof(double) * c->nnum);
+	d = palloc_array(double, c->nnum);
 	rest_means(r, c, &out, d);
 	rest_levels(r, c, &out, d);
 	if (out.singles && r->rows > 1)

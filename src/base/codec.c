@@ -37,7 +37,7 @@ codec_write_begin(Codec *x, CodecMode mode, const char *type, StringInfo buf)
 	x->arena = NULL;
 }
 
-/* The one error of malformed bytes. */
+/* Report malformed bytes. */
 void
 codec_fail(const Codec *x, const char *what)
 {
@@ -188,7 +188,7 @@ codec_f64s(Codec *x, double *v, size_t n)
 	}
 }
 
-/* A string, or NULL: length + 1, then the bytes. */
+/* Walk over a string, or NULL: length + 1, then the bytes. */
 void
 codec_string(Codec *x, char **v)
 {
@@ -244,5 +244,5 @@ codec_alloc(Codec *x, size_t n, size_t size)
 {
 	if (codec_reading(x) && n > x->len - x->pos)
 		codec_fail(x, "Unexpected end");
-	return palloc0(Max(n, 1) * size);
+	return palloc0(n * size);
 }

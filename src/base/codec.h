@@ -92,6 +92,7 @@ extern char *json_get_string(const JsonIn *in, const char *field);	/* NULL for n
 																	 * absent */
 extern double *json_get_floats(const JsonIn *in, const char *field, size_t n);	/* exactly n */
 extern JsonbValue *json_get_array(const JsonIn *in, const char *field, size_t max, size_t *n);
+extern bool json_has_elements(const JsonIn *in, const char *field, size_t n);
 extern bool json_number(const JsonbValue *v, double *out);	/* or a string for NaN etc. */
 
 #endif							/* SIPP_CODEC_H */

@@ -50,7 +50,7 @@ json_floats(StringInfo s, const double *v, size_t n)
 	appendStringInfoChar(s, ']');
 }
 
-/* The error of a field that is missing or of the wrong kind. */
+/* Report a field that is missing or of the wrong kind. */
 void
 json_fail(const JsonIn *in, const char *field, const char *what)
 {
@@ -81,7 +81,7 @@ json_parse(JsonIn *in, char *str, const char *hint)
 		in->object = &DatumGetJsonbP(d)->root;
 }
 
-/* The value of a field, NULL where absent or null, or after an error. */
+/* Look up the value of a field: NULL where absent or null, or after an error. */
 static JsonbValue *
 json_field(const JsonIn *in, const char *field)
 {
@@ -99,7 +99,7 @@ json_has(const JsonIn *in, const char *field)
 	return json_field(in, field) != NULL;
 }
 
-/* A number, or one of the three strings that stand for one. */
+/* Convert a number, or one of the three strings that stand for one. */
 bool
 json_number(const JsonbValue *v, double *out)
 {
@@ -180,32 +180,50 @@ json_get_string(const JsonIn *in, const char *field)
 	return pnstrdup(v->val.string.val, v->val.string.len);
 }
 
-/* The elements of an array field, at most max; none after an error. */
+/* Look up an array field of at most max elements; NULL after an error. */
+static JsonbContainer *
+json_array(const JsonIn *in, const char *field, size_t max)
+{
+	JsonbValue *v = json_field(in, field);
+
+	if (v == NULL || v->type != jbvBinary || !JsonContainerIsArray(v->val.binary.data))
+		json_fail(in, field, "an array");
+	else if (JsonContainerSize(v->val.binary.data) > max)
+		json_fail(in, field, psprintf("an array of at most %zu elements", max));
+	else
+		return v->val.binary.data;
+	return NULL;
+}
+
+/* List the elements of an array field, at most max; none after an error. */
 JsonbValue *
 json_get_array(const JsonIn *in, const char *field, size_t max, size_t *n)
 {
-	JsonbValue *v = json_field(in, field);
+	JsonbContainer *array = json_array(in, field, max);
 	JsonbValue *out;
 	JsonbIterator *it;
 
 	*n = 0;
-	if (v == NULL || v->type != jbvBinary || !JsonContainerIsArray(v->val.binary.data))
-	{
-		json_fail(in, field, "an array");
+	if (array == NULL)
 		return NULL;
-	}
-	if (JsonContainerSize(v->val.binary.data) > max)
-	{
-		json_fail(in, field, psprintf("an array of at most %zu elements", max));
-		return NULL;
-	}
-	*n = JsonContainerSize(v->val.binary.data);
-	out = palloc(sizeof(JsonbValue) * Max(*n, 1));
-	it = JsonbIteratorInit(v->val.binary.data);
+	*n = JsonContainerSize(array);
+	out = palloc_array(JsonbValue, *n + 1);
+	it = JsonbIteratorInit(array);
 	(void) JsonbIteratorNext(&it, &out[0], true);	/* the array itself */
 	for (size_t i = 0; i < *n; i++)
 		(void) JsonbIteratorNext(&it, &out[i], true);
 	return out;
+}
+
+/* Check that a field is an array of n elements, before anything is sized by n. */
+bool
+json_has_elements(const JsonIn *in, const char *field, size_t n)
+{
+	JsonbContainer *array = json_array(in, field, n);
+
+	if (array != NULL && JsonContainerSize(array) != n)
+		json_fail(in, field, psprintf("an array of %zu numbers", n));
+	return !json_failed(in);
 }
 
 double *
@@ -213,7 +231,7 @@ json_get_floats(const JsonIn *in, const char *field, size_t n)
 {
 	size_t		len;
 	JsonbValue *v = json_get_array(in, field, n, &len);
-	double	   *out = palloc0(sizeof(double) * Max(n, 1));
+	double	   *out = palloc0_array(double, n);
 
 	if (len != n)
 		json_fail(in, field, psprintf("an array of %zu numbers", n));

@@ -24,7 +24,7 @@ result_desc(FunctionCallInfo fcinfo)
 	return fcinfo->flinfo->fn_extra;
 }
 
-/* The same, to be kept by the caller. */
+/* Make such a descriptor, to be kept by the caller. */
 TupleDesc
 make_result_desc(FunctionCallInfo fcinfo)
 {
@@ -39,7 +39,7 @@ make_result_desc(FunctionCallInfo fcinfo)
 	return desc;
 }
 
-/* A number; NULL where there is none. */
+/* Put a number; NaN becomes NULL. */
 void
 put_float(Datum *values, bool *nulls, int i, double v)
 {
@@ -47,7 +47,7 @@ put_float(Datum *values, bool *nulls, int i, double v)
 	values[i] = Float8GetDatum(v);
 }
 
-/* A string; NULL where there is none. */
+/* Put a string; a null pointer becomes NULL. */
 void
 put_text(Datum *values, bool *nulls, int i, const char *s)
 {
@@ -60,15 +60,15 @@ static void
 fit_to_desc(TupleDesc desc, int n, const Datum *values, const bool *nulls,
 			Datum **v, bool **isnull)
 {
-	*v = palloc0(sizeof(Datum) * desc->natts);
-	*isnull = palloc(sizeof(bool) * desc->natts);
+	*v = palloc0_array(Datum, desc->natts);
+	*isnull = palloc_array(bool, desc->natts);
 	memset(*isnull, true, desc->natts);
 	n = Min(n, desc->natts);
 	memcpy(*v, values, sizeof(Datum) * n);
 	memcpy(*isnull, nulls, sizeof(bool) * n);
 }
 
-/* The n values as one row. */
+/* Form one row of the n values. */
 Datum
 row_datum(TupleDesc desc, int n, const Datum *values, const bool *nulls)
 {
@@ -80,7 +80,7 @@ row_datum(TupleDesc desc, int n, const Datum *values, const bool *nulls)
 	return HeapTupleGetDatum(heap_form_tuple(desc, v, isnull));
 }
 
-/* The n values as a row of a set, begun with InitMaterializedSRF. */
+/* Add the n values as a row of a set begun with InitMaterializedSRF. */
 void
 put_row(ReturnSetInfo *rsinfo, int n, const Datum *values, const bool *nulls)
 {

@@ -113,7 +113,7 @@ column_name(FunctionCallInfo fcinfo, int argno)
 	return name[0] == '\0' ? NULL : name;
 }
 
-/* The plan of a call: types and names of its arguments. */
+/* Plan a call: find out types and names of its arguments. */
 static Call *
 make_call(FunctionCallInfo fcinfo, Lead lead)
 {
@@ -134,8 +134,8 @@ make_call(FunctionCallInfo fcinfo, Lead lead)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("%s takes at most %d covariates", func, SIPP_MAX_TERMS)));
-	call->arg = palloc0(sizeof(Arg) * call->narg);
-	call->term = palloc0(sizeof(SippTerm) * Max(call->nterm, 1));
+	call->arg = palloc0_array(Arg, call->narg);
+	call->term = palloc0_array(SippTerm, call->nterm);
 	for (int i = 0; i < call->narg; i++)
 	{
 		Arg		   *arg = &call->arg[i];
@@ -170,7 +170,7 @@ make_call(FunctionCallInfo fcinfo, Lead lead)
 	return call;
 }
 
-/* The error of a number that is none. */
+/* Report a NaN or infinite value of an argument. */
 pg_noreturn static void
 not_finite(const char *func, const char *name, double v)
 {
@@ -181,7 +181,7 @@ not_finite(const char *func, const char *name, double v)
 			 errhint("Turn it into NULL or leave such rows out with FILTER; NULL rows are counted as dropped.")));
 }
 
-/* The weight of a row: argument 1, which is not NULL. */
+/* Get and check the weight of a row: argument 1, which is not NULL. */
 static double
 weight_arg(FunctionCallInfo fcinfo, const char *func)
 {
@@ -232,7 +232,7 @@ check_rows(int64 rows, int64 more)
 				 errmsg("a cohort cannot have more than 2^53 rows")));
 }
 
-/* The weight of a complete row that stands for this many. */
+/* Compute the weight of a complete row that stands for this many. */
 static inline double
 row_weight(FunctionCallInfo fcinfo, Lead lead, const char *func, const Work *w, int64 rows)
 {
@@ -412,7 +412,7 @@ array_arg(FunctionCallInfo fcinfo, int argno, const char *func, const char *name
 	return a;
 }
 
-/* The elements of an array; ARR_DATA_PTR mixes signs, which -Wextra minds. */
+/* Get the elements of an array; ARR_DATA_PTR mixes signs, which -Wextra minds. */
 static char *
 array_data(ArrayType *a)
 {
@@ -421,7 +421,7 @@ array_data(ArrayType *a)
 	return (char *) a + off;
 }
 
-/* The state of an _array aggregate before any row told its shape, or with one. */
+/* Make the state of an _array aggregate, with a shape or before any row told it. */
 static Work *
 make_array_state(int nnum, int nfactor, bool weighted, const char *func)
 {
@@ -433,7 +433,7 @@ make_array_state(int nnum, int nfactor, bool weighted, const char *func)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("%s takes at most %d covariates", func, SIPP_MAX_TERMS),
 				 errdetail("A row has %d numbers and %d factors.", nnum, nfactor)));
-	terms = palloc0(sizeof(SippTerm) * Max(nnum + nfactor, 1));
+	terms = palloc0_array(SippTerm, nnum + nfactor);
 	for (int i = 0; i < nnum; i++)
 		terms[n++].name = psprintf("x%d", i + 1);
 	for (int i = 0; i < nfactor; i++)

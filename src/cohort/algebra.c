@@ -191,7 +191,7 @@ check_part(const Cohort *a, const Cohort *b)
 						  (long long) b->rows, (long long) a->rows));
 }
 
-/* The rest where b has all rows of a. */
+/* Make the rest where b has all rows of a. */
 static Cohort *
 empty_rest(const Cohort *a, const Cohort *b)
 {
@@ -204,7 +204,7 @@ empty_rest(const Cohort *a, const Cohort *b)
 	return empty;
 }
 
-/* The weight of the rest, or an error where it is none. */
+/* Compute the weight of the rest, and report one that is lost or negative. */
 static double
 rest_weight(const Cohort *a, const Cohort *b)
 {

@@ -178,7 +178,7 @@ read_enum(Arg *arg, Oid oid)
 	arg->nenum = n;
 }
 
-/* The label of an enum value. */
+/* Find the label of an enum value. */
 static const WorkLabel *
 enum_label(Arg *arg, Oid oid)
 {
@@ -193,7 +193,7 @@ enum_label(Arg *arg, Oid oid)
 	return &arg->enums[at].label;
 }
 
-/* The label of a factor's value: see args.h. */
+/* Make the label of a factor's value: see args.h. */
 void
 arg_label(Arg *arg, Datum d, WorkLabel *label)
 {

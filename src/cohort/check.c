@@ -112,7 +112,7 @@ levels_weight(const Cohort *c, const SippTerm *t)
 	return total;
 }
 
-/* The first level of a factor whose sum over column i is too much, or -1. */
+/* Find the first level of a factor whose sum over column i is too much, or -1. */
 static int
 find_excess(const Cohort *c, const SippTerm *t, int i, double total, double slack)
 {
@@ -194,7 +194,7 @@ cohort_settle(Cohort *c)
 
 	if (c->rows == 0)
 		return;
-	root = palloc(sizeof(double) * c->nnum);
+	root = palloc_array(double, c->nnum);
 	for (int i = 0; i < c->nnum; i++)
 	{
 		double	   *row = &c->cross[SIPP_TRI(i, 0)];
@@ -235,7 +235,7 @@ cohort_settle_rest(Cohort *c, const Cohort *a)
 {
 	const double tiny = 64 * DBL_EPSILON;
 	const double gross = 1e-6;
-	double	   *lost = palloc(sizeof(double) * c->nnum);
+	double	   *lost = palloc_array(double, c->nnum);
 	size_t		ncell = c->nfactor > 1 ? cohort_ncell(c) : 0;
 
 	for (int i = 0; i < c->nnum; i++)

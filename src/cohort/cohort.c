@@ -43,7 +43,7 @@ cohort_make(int nterm, const SippTerm *terms, bool weighted)
 	(void) terms_fit(nterm, terms, NULL);
 	c->weighted = weighted;
 	c->nterm = nterm;
-	c->term = palloc(sizeof(SippTerm) * Max(nterm, 1));
+	c->term = palloc_array(SippTerm, nterm);
 	c->nnum = 1;
 	for (int i = 0; i < nterm; i++)
 	{
@@ -66,15 +66,15 @@ cohort_make(int nterm, const SippTerm *terms, bool weighted)
 	c->maxlevel = c->nlevel;
 
 	need = c->nnum + SIPP_NTRI(c->nnum) + c->nlevel + (size_t) c->nlevel * c->nnum;
-	c->mean = palloc0(sizeof(double) * need);
+	c->mean = palloc0_array(double, need);
 	c->cross = c->mean + c->nnum;
 	c->level_weight = c->cross + SIPP_NTRI(c->nnum);
 	c->level_sum = c->level_weight + c->nlevel;
-	c->level_rows = palloc0(sizeof(int64) * Max(c->nlevel, 1));
+	c->level_rows = palloc0_array(int64, c->nlevel);
 
 	if (c->nfactor > 1)
 	{
-		int		   *size = palloc(sizeof(int) * c->nfactor);
+		int		   *size = palloc_array(int, c->nfactor);
 		size_t		ncell = 0;
 		double	   *cell;
 
@@ -84,8 +84,8 @@ cohort_make(int nterm, const SippTerm *terms, bool weighted)
 		for (int f = 1; f < c->nfactor; f++)
 			for (int g = 0; g < f; g++)
 				ncell += (size_t) size[f] * size[g];
-		cell = palloc0(sizeof(double) * Max(ncell, 1));
-		c->cell = palloc(sizeof(double *) * SIPP_NPAIR(c->nfactor));
+		cell = palloc0_array(double, ncell);
+		c->cell = palloc_array(double *, SIPP_NPAIR(c->nfactor));
 		for (int f = 1; f < c->nfactor; f++)
 			for (int g = 0; g < f; g++)
 			{
@@ -97,16 +97,16 @@ cohort_make(int nterm, const SippTerm *terms, bool weighted)
 	return c;
 }
 
-/* The mapping from src to dst; termmap[i]: src's term for dst's term i. */
+/* Map src to dst; termmap[i]: src's term for dst's term i. */
 Mapping
 map_cohort(const Cohort *dst, const Cohort *src, const int *termmap)
 {
 	Mapping		m;
-	int			nf = Max(src->nfactor, 1);
+	int			nf = src->nfactor;
 
-	m.num = palloc(sizeof(int) * src->nnum);
-	m.level = palloc(sizeof(int) * Max(src->nlevel, 1));
-	m.factor = palloc(sizeof(int) * nf * 5);
+	m.num = palloc_array(int, src->nnum);
+	m.level = palloc_array(int, src->nlevel);
+	m.factor = palloc_array(int, (size_t) nf * 5);
 	m.src_first = m.factor + nf;
 	m.src_size = m.src_first + nf;
 	m.dst_first = m.src_size + nf;
@@ -230,7 +230,7 @@ add_cross(Cohort *dst, const Cohort *src, const Mapping *m, double sign)
 double *
 map_means(const Cohort *dst, const Cohort *src, const Mapping *m)
 {
-	double	   *mean = palloc0(sizeof(double) * dst->nnum);
+	double	   *mean = palloc0_array(double, dst->nnum);
 
 	for (int i = 0; i < src->nnum; i++)
 		if (m->num[i] >= 0)
@@ -265,11 +265,11 @@ add_levels(Cohort *dst, const Cohort *src, const Mapping *m, double sign,
 	}
 }
 
-/* The numbers from 0 on: the terms of a cohort in their own order. */
+/* Number the terms of a cohort from 0 on, in their own order. */
 int *
 own_terms(int nterm)
 {
-	int		   *map = palloc(sizeof(int) * Max(nterm, 1));
+	int		   *map = palloc_array(int, nterm);
 
 	for (int i = 0; i < nterm; i++)
 		map[i] = i;
@@ -320,8 +320,8 @@ cohort_tidy(Cohort *c)
 		return;
 	}
 
-	terms = palloc(sizeof(SippTerm) * c->nterm);
-	map = palloc(sizeof(int) * c->nterm);
+	terms = palloc_array(SippTerm, c->nterm);
+	map = palloc_array(int, c->nterm);
 	for (int i = 0; i < c->nterm; i++)
 	{
 		SippTerm   *t = &terms[i];
@@ -341,7 +341,7 @@ cohort_tidy(Cohort *c)
 Cohort *
 cohort_select(const Cohort *c, int n, const int *terms)
 {
-	SippTerm   *t = palloc(sizeof(SippTerm) * Max(n, 1));
+	SippTerm   *t = palloc_array(SippTerm, n);
 	Cohort	   *out;
 
 	for (int i = 0; i < n; i++)

@@ -12,7 +12,8 @@
  *	boolean		true or false
  *	date, timestamp
  *				ISO 8601, as to_json writes them; with time zone, in UTC
- *	interval	as IntervalStyle postgres writes it
+ *	interval	as IntervalStyle postgres writes it, in months, days below 30 and
+ *				hours below 24
  *	bytea		hexadecimal, \x...
  *	character(n)
  *				without the blanks it is padded with
@@ -93,7 +94,7 @@ typedef struct Labeller
 static Labeller *labeller_make(Oid type, MemoryContext cxt);
 static void append_label(StringInfo s, Labeller *l, Datum d);
 
-/* The error of a type whose text may differ between two sessions. */
+/* Report a type whose text may differ between two sessions. */
 pg_noreturn static void
 no_label(Oid type)
 {
@@ -176,7 +177,7 @@ label_form(Oid base)
 	no_label(base);
 }
 
-/* What is to be known of a type; everything is allocated in cxt. */
+/* Find out what is to be known of a type; everything is allocated in cxt. */
 static Labeller *
 labeller_make(Oid type, MemoryContext cxt)
 {
@@ -211,7 +212,7 @@ labeller_make(Oid type, MemoryContext cxt)
 	return l;
 }
 
-/* A decimal that may have an exponent, written out; -0 is 0. */
+/* Write out a decimal that may have an exponent; -0 is 0. */
 static void
 append_decimal(StringInfo s, const char *decimal)
 {
@@ -227,10 +228,15 @@ append_decimal(StringInfo s, const char *decimal)
 																   Int32GetDatum(-1)))));
 }
 
-/* An interval as IntervalStyle postgres writes it. */
+/*
+ * An interval as IntervalStyle postgres writes it, of months of 30 days and days
+ * of 24 hours, because 1 month, 30 days and 720 hours are equal.
+ */
 static void
-append_interval(StringInfo s, const Interval *span)
+append_interval(StringInfo s, const Interval *given)
 {
+	const Interval *span = DatumGetIntervalP(DirectFunctionCall1(interval_justify_interval,
+																 IntervalPGetDatum(given)));
 	char		buf[MAXDATELEN + 1];
 	struct pg_itm itm;
 
@@ -259,7 +265,7 @@ append_bytes(StringInfo s, const bytea *bytes)
 	s->data[s->len] = '\0';
 }
 
-/* What stands in an array or row: JSON. */
+/* Append what stands in an array or row, as JSON. */
 static void
 append_json(StringInfo s, Labeller *l, Datum d, bool null)
 {
@@ -317,7 +323,7 @@ append_array(StringInfo s, const Labeller *l, Datum d)
 		append_dimension(s, l, ARR_NDIM(a), ARR_DIMS(a), elem, null, &next);
 }
 
-/* A row; rows of type record may differ in shape from one to the next. */
+/* Append a row; rows of type record may differ in shape from one to the next. */
 static void
 append_row(StringInfo s, Labeller *l, Datum d)
 {
@@ -339,7 +345,7 @@ append_row(StringInfo s, Labeller *l, Datum d)
 		MemoryContextReset(l->rowcxt);
 		old = MemoryContextSwitchTo(l->rowcxt);
 		desc = lookup_rowtype_tupdesc_copy(type, typmod);
-		l->column = palloc0(sizeof(Labeller *) * Max(desc->natts, 1));
+		l->column = palloc0_array(Labeller *, desc->natts);
 		for (int i = 0; i < desc->natts; i++)
 			if (!TupleDescAttr(desc, i)->attisdropped)
 				l->column[i] = labeller_make(TupleDescAttr(desc, i)->atttypid, l->rowcxt);
@@ -369,7 +375,7 @@ append_row(StringInfo s, Labeller *l, Datum d)
 	appendStringInfoChar(s, '}');
 }
 
-/* A bound of a range, in quotes where the label would be misread without. */
+/* Append a bound of a range, in quotes where the label would be misread without. */
 static void
 append_bound(StringInfo s, Labeller *l, const RangeBound *bound)
 {
@@ -567,7 +573,7 @@ sipp_factor_numeric(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(numeric_normalize(PG_GETARG_NUMERIC(0))));
 }
 
-/* The byte's own text form, which may be octal: it need not be valid alone. */
+/* Append the byte's own text form, which may be octal, because it need not be valid alone. */
 PG_FUNCTION_INFO_V1(sipp_factor_char);
 Datum
 sipp_factor_char(PG_FUNCTION_ARGS)

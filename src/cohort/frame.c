@@ -11,7 +11,7 @@
 
 #include "cohort/algebra.h"
 
-/* A frame with the terms of the first cohort, copied into the current context. */
+/* Begin a frame with the terms of the first cohort, copied into the current context. */
 SippFrame *
 frame_begin(const Cohort *first)
 {
@@ -19,7 +19,7 @@ frame_begin(const Cohort *first)
 
 	f->weighted = first->weighted;
 	f->nterm = first->nterm;
-	f->term = palloc0(sizeof(SippTerm) * Max(f->nterm, 1));
+	f->term = palloc0_array(SippTerm, f->nterm);
 	for (int i = 0; i < f->nterm; i++)
 	{
 		SippTerm   *t = &f->term[i];
@@ -38,7 +38,7 @@ frame_begin(const Cohort *first)
 	return f;
 }
 
-/* The cohort's term for the frame's term i, NULL if it has none of that name. */
+/* Find the cohort's term for the frame's term i, NULL if it has none of that name. */
 static const SippTerm *
 same_term(const SippFrame *f, const Cohort *c, int i)
 {
@@ -81,7 +81,7 @@ frame_finish(SippFrame *f)
 {
 	int			p = 1;
 
-	f->refidx = palloc(sizeof(int) * Max(f->nterm, 1));
+	f->refidx = palloc_array(int, f->nterm);
 	for (int i = 0; i < f->nterm; i++)
 	{
 		SippTerm   *t = &f->term[i];
@@ -98,8 +98,8 @@ frame_finish(SippFrame *f)
 				 errdetail("The levels of all cohorts together make %d.", p),
 				 errhint("Group rare levels of the factors, or leave a covariate out with sipp.subset.")));
 	f->p = p;
-	f->col_term = palloc(sizeof(int) * p);
-	f->col_level = palloc(sizeof(int) * p);
+	f->col_term = palloc_array(int, p);
+	f->col_level = palloc_array(int, p);
 	f->col_term[0] = f->col_level[0] = -1;
 	for (int i = 0; i < f->nterm; i++)
 	{
@@ -167,7 +167,7 @@ struct FrameMap
 	Place		place[FLEXIBLE_ARRAY_MEMBER];
 };
 
-/* The reason that a cohort lacks the frame's term t. */
+/* Say that a cohort lacks the frame's term t. */
 static char *
 lacks_term(const SippFrame *f, const Cohort *c, const SippTerm *t)
 {
@@ -187,7 +187,7 @@ lacks_term(const SippFrame *f, const Cohort *c, const SippTerm *t)
 	return psprintf("the cohort lacks term \"%s\"", t->name);
 }
 
-/* A cohort that does not fit. */
+/* Note the reason that a cohort does not fit. */
 static FrameMap *
 misfit(FrameMap *m, char *reason)
 {

@@ -20,7 +20,7 @@
 #include "base/codec.h"
 #include "base/row.h"
 
-/* The strings of a text[] argument; NULL elements are an error. */
+/* Get the strings of a text[] argument; NULL elements are an error. */
 static char **
 text_array(FunctionCallInfo fcinfo, int argno, const char *func, const char *arg, int *n)
 {
@@ -30,7 +30,7 @@ text_array(FunctionCallInfo fcinfo, int argno, const char *func, const char *arg
 	char	  **out;
 
 	deconstruct_array(a, TEXTOID, -1, false, TYPALIGN_INT, &elem, &null, n);
-	out = palloc(sizeof(char *) * Max(*n, 1));
+	out = palloc_array(char *, *n);
 	for (int i = 0; i < *n; i++)
 	{
 		if (null[i])
@@ -200,7 +200,7 @@ sipp_cohort_describe(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* The error of a figure of cohort_of. */
+/* Report a figure of sipp.cohort_of that is out of range. */
 pg_noreturn static void
 bad_figure(const char *arg, const char *must, double value)
 {
@@ -280,7 +280,7 @@ sipp_cohort_subset(PG_FUNCTION_ARGS)
 	Cohort	   *c = cohort_getarg(PG_GETARG_DATUM(0));
 	int			n;
 	char	  **name = text_array(fcinfo, 1, func, "terms", &n);
-	int		   *terms = palloc(sizeof(int) * Max(n, 1));
+	int		   *terms = palloc_array(int, n);
 
 	if (c->shapeless)
 		PG_RETURN_POINTER(cohort_pack(c));
@@ -319,7 +319,7 @@ sipp_cohort_with_context(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("a cohort cannot have more than %d terms", SIPP_MAX_TERMS),
 				 errhint("Leave some out with sipp.subset first.")));
-	terms = palloc0(sizeof(SippTerm) * Max(c->nterm + n, 1));
+	terms = palloc0_array(SippTerm, c->nterm + n);
 	memcpy(terms, c->term, sizeof(SippTerm) * c->nterm);
 	for (int i = 0; i < n; i++)
 	{
@@ -350,7 +350,7 @@ sipp_cohort_with_context(PG_FUNCTION_ARGS)
 	 * terms come last and add neither factors nor levels.
 	 */
 	out = cohort_make(c->nterm + n, terms, c->weighted);
-	keep = palloc(sizeof(int) * Max(c->nterm, 1));
+	keep = palloc_array(int, c->nterm);
 	for (int i = 0; i < c->nterm; i++)
 		keep[i] = i;
 	out->rows = c->rows;

@@ -55,7 +55,7 @@ order_before(const SippTerm *t, int i, int j)
 void
 order_open(SippTerm *t)
 {
-	t->before = palloc0(sizeof(uint64) * Max(WORDS(t->nlevel) * t->nlevel, 1));
+	t->before = palloc0_array(uint64, (size_t) WORDS(t->nlevel) * t->nlevel);
 }
 
 /* State that level i is declared before level j of an order that was opened. */
@@ -97,11 +97,11 @@ order_cover(const SippTerm *t, int i, uint64 *row)
 				row[k] &= ~ROW(t, j)[k];
 }
 
-/* A row of bits for the above. */
+/* Allocate a row of bits for order_cover. */
 uint64 *
 order_row(const SippTerm *t)
 {
-	return palloc0(sizeof(uint64) * Max(WORDS(t->nlevel), 1));
+	return palloc0_array(uint64, WORDS(t->nlevel));
 }
 
 bool
@@ -149,8 +149,8 @@ canonical_order(const SippTerm *t, int n, const int *kept, int *order)
 	if (t->before == NULL)
 		return true;
 
-	byname = palloc(sizeof(int) * Max(n, 1));
-	ahead = palloc0(sizeof(int) * Max(t->nlevel, 1));
+	byname = palloc_array(int, n);
+	ahead = palloc0_array(int, t->nlevel);
 	memcpy(byname, kept, sizeof(int) * n);
 	qsort_arg(byname, n, sizeof(int), compare_labels, unconstify(SippTerm *, t));
 	for (int i = 0; i < n; i++)
@@ -183,8 +183,8 @@ void
 order_sort(SippTerm *t, const int64 *rows)
 {
 	SippTerm	was = *t;
-	int		   *kept = palloc(sizeof(int) * Max(t->nlevel, 1));
-	int		   *order = palloc(sizeof(int) * Max(t->nlevel, 1));
+	int		   *kept = palloc_array(int, t->nlevel);
+	int		   *order = palloc_array(int, t->nlevel);
 	bool		total;
 	bool		same = true;
 	int			n = 0;
@@ -201,7 +201,7 @@ order_sort(SippTerm *t, const int64 *rows)
 	if (!same || n < was.nlevel)
 	{
 		t->nlevel = n;
-		t->label = palloc(sizeof(char *) * Max(n, 1));
+		t->label = palloc_array(char *, n);
 		for (int l = 0; l < n; l++)
 			t->label[l] = was.label[order[l]];
 		if (!total)
@@ -233,7 +233,7 @@ order_sorted(const SippTerm *t, const int64 *rows)
 	return copy.label == t->label && copy.before == t->before;
 }
 
-/* The levels and their order for messages: A < B < C, or what of it is known. */
+/* Write levels and their order for messages: A < B < C, or what of it is known. */
 static char *
 order_to_string(const SippTerm *t)
 {
@@ -263,7 +263,7 @@ order_to_string(const SippTerm *t)
 }
 
 /*
- * The error of two orders that contradict each other: x is before y in b, and not
+ * Report two orders that contradict each other: x is before y in b, and not
  * in a, be it by a alone or by both together.
  */
 pg_noreturn static void
@@ -353,7 +353,7 @@ void
 order_union(SippTerm *a, const SippTerm *b, bool copy)
 {
 	SippTerm	u = *a;
-	int		   *at = palloc(sizeof(int) * Max(b->nlevel, 1));
+	int		   *at = palloc_array(int, b->nlevel);
 	int			missing = order_locate(a, b, at);
 
 	if (missing == 0 && order_holds(a, b, at))
@@ -365,7 +365,7 @@ order_union(SippTerm *a, const SippTerm *b, bool copy)
 
 	/* a's levels keep their numbers, new ones follow */
 	u.nlevel = a->nlevel + missing;
-	u.label = palloc(sizeof(char *) * u.nlevel);
+	u.label = palloc_array(char *, u.nlevel);
 	order_open(&u);
 	for (int i = 0; i < a->nlevel; i++)
 		u.label[i] = a->label[i];

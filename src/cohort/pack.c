@@ -168,7 +168,7 @@ cohort_getarg(Datum d)
 	return cohort_unpack(PG_DETOAST_DATUM_PACKED(d));
 }
 
-/* A reader whose memory lives in parent. */
+/* Begin a reader whose memory lives in parent. */
 void
 cohort_reader_init(CohortReader *r, MemoryContext parent)
 {
@@ -272,7 +272,7 @@ cohort_reader_map(CohortReader *r, const SippFrame *f)
 	return r->map;
 }
 
-/* The error of sums that left the range of float8 though the values were finite. */
+/* Report sums that left the range of float8 though the values were finite. */
 static bool
 check_overflow(const double *v, size_t n, Node *escontext)
 {
@@ -345,6 +345,69 @@ cohort_bytes(Datum d)
 
 BYTES_FAMILY(sipp_cohort, cohort_bytes)
 
+/*
+ * The text form, in both directions.  When reading, makes the cohort; NULL: an error
+ * went to escontext.  What is read is still to be checked.
+ */
+static Cohort *
+cohort_text(Fields *x, Cohort *c)
+{
+	int64		version = COHORT_VERSION;
+	Cohort		head = {0};
+
+	if (c != NULL)
+		head = *c;
+	field_count(x, "version", &version);
+	if (version != COHORT_VERSION)
+		SIPP_BAD_INPUT(x->in.escontext,
+					   (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+						errmsg("unsupported version of type sipp.cohort"),
+						errhint("This sipp reads version %d; a newer one may have written the value.",
+								COHORT_VERSION)));
+	field_count(x, "rows", &head.rows);
+	field_count(x, "dropped", &head.dropped);
+	field_flag(x, "shapeless", &head.shapeless);
+	head.weighted = field_present(x, "weight", head.weighted) ||
+		field_present(x, "sum_log_weight", head.weighted);
+	if (head.weighted)
+	{
+		field_float(x, "weight", &head.weight);
+		field_float(x, "sum_log_weight", &head.sum_log_w);
+	}
+	field_flag(x, "fractional", &head.fractional);
+	field_terms(x, "terms", &head.nterm, &head.term);
+	if (fields_reading(x))
+	{
+		if (!terms_fit(head.nterm, head.term, x->in.escontext) || fields_failed(x))
+			return NULL;
+		c = cohort_make(head.nterm, head.term, head.weighted);
+		c->shapeless = head.shapeless;
+		c->fractional = head.fractional;
+		c->rows = head.rows;
+		c->dropped = head.dropped;
+		c->weight = c->weighted ? head.weight : (double) c->rows;
+		c->sum_log_w = head.sum_log_w;
+	}
+	if (c->rows == 0)
+		return c;
+
+	field_floats(x, "mean", c->mean, c->nnum);
+	field_floats(x, "cross", c->cross, SIPP_NTRI(c->nnum));
+	if (c->nfactor > 0)
+	{
+		field_counts(x, "level_rows", c->level_rows, c->nlevel);
+		if (c->weighted)
+			field_floats(x, "level_weight", c->level_weight, c->nlevel);
+		else
+			for (int l = 0; l < c->nlevel; l++)
+				c->level_weight[l] = (double) c->level_rows[l];
+		field_floats(x, "level_sum", c->level_sum, (size_t) c->nlevel * c->nnum);
+	}
+	if (c->nfactor > 1)
+		field_floats(x, "cells", c->cell[0], cohort_ncell(c));
+	return c;
+}
+
 /* text form out */
 PG_FUNCTION_INFO_V1(sipp_cohort_out);
 Datum
@@ -352,52 +415,41 @@ sipp_cohort_out(PG_FUNCTION_ARGS)
 {
 	Cohort	   *c = cohort_getarg(PG_GETARG_DATUM(0));
 	StringInfoData s;
+	Fields		x;
 
 	cohort_tidy(c);
 	initStringInfo(&s);
-	appendStringInfo(&s, "{\"version\":%d,\"rows\":" INT64_FORMAT ",\"dropped\":" INT64_FORMAT,
-					 COHORT_VERSION, c->rows, c->dropped);
-	if (c->shapeless)
-		appendStringInfoString(&s, ",\"shapeless\":true");
-	if (c->weighted)
-	{
-		appendStringInfoString(&s, ",\"weight\":");
-		json_float(&s, c->weight);
-		appendStringInfoString(&s, ",\"sum_log_weight\":");
-		json_float(&s, c->sum_log_w);
-		if (c->fractional)
-			appendStringInfoString(&s, ",\"fractional\":true");
-	}
-	appendStringInfoString(&s, ",\"terms\":");
-	json_terms(&s, c->nterm, c->term);
-	if (c->rows > 0)
-	{
-		appendStringInfoString(&s, ",\"mean\":");
-		json_floats(&s, c->mean, c->nnum);
-		appendStringInfoString(&s, ",\"cross\":");
-		json_floats(&s, c->cross, SIPP_NTRI(c->nnum));
-		if (c->nfactor > 0)
-		{
-			appendStringInfoString(&s, ",\"level_rows\":[");
-			for (int l = 0; l < c->nlevel; l++)
-				appendStringInfo(&s, "%s" INT64_FORMAT, l > 0 ? "," : "", c->level_rows[l]);
-			appendStringInfoChar(&s, ']');
-			if (c->weighted)
-			{
-				appendStringInfoString(&s, ",\"level_weight\":");
-				json_floats(&s, c->level_weight, c->nlevel);
-			}
-			appendStringInfoString(&s, ",\"level_sum\":");
-			json_floats(&s, c->level_sum, (size_t) c->nlevel * c->nnum);
-		}
-		if (c->nfactor > 1)
-		{
-			appendStringInfoString(&s, ",\"cells\":");
-			json_floats(&s, c->cell[0], cohort_ncell(c));
-		}
-	}
-	appendStringInfoChar(&s, '}');
+	fields_write_begin(&x, &s);
+	(void) cohort_text(&x, c);
+	fields_write_end(&x);
 	PG_RETURN_CSTRING(s.data);
+}
+
+/* Report a level's count that cannot be one of a cohort of so many rows. */
+static void
+check_level_rows(const Cohort *c, Node *escontext)
+{
+	for (int l = 0; l < c->nlevel && c->rows > 0; l++)
+		if (!(c->level_rows[l] > 0 && c->level_rows[l] <= c->rows))
+			cohort_invalid("A level's count is out of range.", escontext);
+}
+
+/*
+ * Derive the sums of first levels, as everything that reads a stored cohort does, and
+ * report those that said otherwise.
+ */
+static void
+check_first_levels(Cohort *c, Node *escontext)
+{
+	size_t		n = c->rows > 0 ? (size_t) c->nlevel * c->nnum : 0;
+	double	   *given = palloc_array(double, n);
+
+	memcpy(given, c->level_sum, sizeof(double) * n);
+	derive_first_levels(c);
+	for (size_t i = 0; i < n; i++)
+		if (!(fabs(given[i] - c->level_sum[i]) <= 1e-9 * c->nlevel * sqrt(c->weight) *
+			  sqrt(c->cross[SIPP_TRI(i % c->nnum, i % c->nnum)])))
+			cohort_invalid("The sums of a factor's levels do not add up to zero.", escontext);
 }
 
 /* text form in */
@@ -405,79 +457,24 @@ PG_FUNCTION_INFO_V1(sipp_cohort_in);
 Datum
 sipp_cohort_in(PG_FUNCTION_ARGS)
 {
-	JsonIn		in = {"sipp.cohort", fcinfo->context, NULL};
+	Node	   *escontext = fcinfo->context;
 	struct varlena *datum = NULL;
-	SippTerm   *terms;
-	int			nterm;
+	Fields		x;
 	Cohort	   *c;
 
-	json_parse(&in, PG_GETARG_CSTRING(0),
-			   "sipp.cohort(x) of a text column is a cast, not the aggregate: "
-			   "the outcome comes first and is a number or boolean, as in "
-			   "sipp.cohort(outcome::float8, x).");
-	if (json_get_count(&in, "version") != COHORT_VERSION)
-		SIPP_BAD_INPUT(in.escontext,
-					   (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-						errmsg("unsupported version of type sipp.cohort"),
-						errhint("This sipp reads version %d; a newer one may have written the value.",
-								COHORT_VERSION)));
-	terms = json_get_terms(&in, "terms", &nterm);
-	if (!terms_fit(nterm, terms, in.escontext) || json_failed(&in))
+	fields_read_begin(&x, "sipp.cohort", escontext, PG_GETARG_CSTRING(0),
+					  "sipp.cohort(x) of a text column is a cast, not the aggregate: "
+					  "the outcome comes first and is a number or boolean, as in "
+					  "sipp.cohort(outcome::float8, x).");
+	c = cohort_text(&x, NULL);
+	if (c == NULL || fields_failed(&x))
 		PG_RETURN_NULL();
-	c = cohort_make(nterm, terms, json_has(&in, "weight") || json_has(&in, "sum_log_weight"));
-	c->shapeless = json_get_bool(&in, "shapeless");
-	c->fractional = json_get_bool(&in, "fractional");
-	c->rows = json_get_count(&in, "rows");
-	c->dropped = json_get_count(&in, "dropped");
-	c->weight = c->weighted ? json_get_float(&in, "weight") : (double) c->rows;
-	if (c->weighted)
-		c->sum_log_w = json_get_float(&in, "sum_log_weight");
-	if (c->rows > 0)
-	{
-		size_t		ncell = cohort_ncell(c);
-
-		memcpy(c->mean, json_get_floats(&in, "mean", c->nnum), sizeof(double) * c->nnum);
-		memcpy(c->cross, json_get_floats(&in, "cross", SIPP_NTRI(c->nnum)),
-			   sizeof(double) * SIPP_NTRI(c->nnum));
-		if (c->nfactor > 0)
-		{
-			double	   *rows = json_get_floats(&in, "level_rows", c->nlevel);
-			double	   *weight = c->weighted ? json_get_floats(&in, "level_weight", c->nlevel) : rows;
-
-			for (int l = 0; l < c->nlevel && !json_failed(&in); l++)
-			{
-				if (!(rows[l] > 0 && rows[l] <= (double) c->rows) || rows[l] != floor(rows[l]))
-				{
-					cohort_invalid("A level's count is out of range.", in.escontext);
-					break;
-				}
-				c->level_rows[l] = (int64) rows[l];
-				c->level_weight[l] = weight[l];
-			}
-			memcpy(c->level_sum, json_get_floats(&in, "level_sum", (size_t) c->nlevel * c->nnum),
-				   sizeof(double) * c->nlevel * c->nnum);
-		}
-		if (c->nfactor > 1)
-			memcpy(c->cell[0], json_get_floats(&in, "cells", ncell), sizeof(double) * ncell);
-	}
-	if (json_failed(&in) || !cohort_check(c, in.escontext))
+	check_level_rows(c, escontext);
+	if (fields_failed(&x) || !cohort_check(c, escontext))
 		PG_RETURN_NULL();
-
-	/* first levels are derived from here on; they must not have said otherwise */
-	if (c->nfactor > 0 && c->rows > 0)
-	{
-		size_t		n = (size_t) c->nlevel * c->nnum;
-		double	   *given = palloc(sizeof(double) * n);
-
-		memcpy(given, c->level_sum, sizeof(double) * n);
-		derive_first_levels(c);
-		for (size_t i = 0; i < n; i++)
-			if (!(fabs(given[i] - c->level_sum[i]) <= 1e-9 * c->nlevel * sqrt(c->weight) *
-				  sqrt(c->cross[SIPP_TRI(i % c->nnum, i % c->nnum)])))
-				cohort_invalid("The sums of a factor's levels do not add up to zero.", in.escontext);
-	}
-	if (!json_failed(&in))
-		datum = pack_checked(c, in.escontext);
+	check_first_levels(c, escontext);
+	if (!fields_failed(&x))
+		datum = pack_checked(c, escontext);
 	PG_RETURN_POINTER(datum);
 }
 

@@ -129,8 +129,8 @@ json_before(StringInfo s, const SippTerm *t)
 }
 
 /* Append a list of terms as an array of objects. */
-void
-json_terms(StringInfo s, int nterm, const SippTerm *term)
+static void
+write_terms(StringInfo s, int nterm, const SippTerm *term)
 {
 	appendStringInfoChar(s, '[');
 	for (int i = 0; i < nterm; i++)
@@ -167,7 +167,7 @@ json_terms(StringInfo s, int nterm, const SippTerm *term)
 	appendStringInfoChar(s, ']');
 }
 
-/* The inverse of json_before; the pairs may be any whose closure is meant. */
+/* Read what json_before writes; the pairs may be any whose closure is meant. */
 static void
 json_get_before(const JsonIn *in, SippTerm *t)
 {
@@ -222,7 +222,7 @@ get_term(const JsonIn *in, SippTerm *t)
 		return;
 	level = json_get_array(in, "levels", SIPP_MAX_LEVELS, &n);
 	t->reference = json_get_string(in, "reference");
-	t->label = palloc(sizeof(char *) * Max(n, 1));
+	t->label = palloc_array(char *, n);
 	for (size_t k = 0; k < n; k++)
 	{
 		if (level[k].type != jbvString)
@@ -238,13 +238,13 @@ get_term(const JsonIn *in, SippTerm *t)
 		json_get_before(in, t);
 }
 
-/* An array of terms; none after an error. */
-SippTerm *
-json_get_terms(const JsonIn *in, const char *field, int *nterm)
+/* Read an array of terms; none after an error. */
+static SippTerm *
+read_terms(const JsonIn *in, const char *field, int *nterm)
 {
 	size_t		n;
 	JsonbValue *v = json_get_array(in, field, SIPP_MAX_TERMS, &n);
-	SippTerm   *terms = palloc0(sizeof(SippTerm) * Max(n, 1));
+	SippTerm   *terms = palloc0_array(SippTerm, n);
 
 	for (size_t i = 0; i < n && !json_failed(in); i++)
 	{
@@ -260,4 +260,17 @@ json_get_terms(const JsonIn *in, const char *field, int *nterm)
 	}
 	*nterm = json_failed(in) ? 0 : (int) n;
 	return terms;
+}
+
+/* Read or write a list of terms as a field of a text; reading allocates it. */
+void
+field_terms(Fields *x, const char *name, int *nterm, SippTerm **term)
+{
+	if (fields_reading(x))
+		*term = read_terms(&x->in, name, nterm);
+	else
+	{
+		field_name(x, name);
+		write_terms(x->out, *nterm, *term);
+	}
 }

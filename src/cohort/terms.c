@@ -29,7 +29,7 @@ kind_name(SippKind kind)
 	return "?";
 }
 
-/* The names of terms, for messages. */
+/* List the names of terms, for messages. */
 char *
 terms_to_string(int nterm, const SippTerm *terms)
 {
@@ -88,11 +88,11 @@ compare_labels(const void *a, const void *b)
 	return strcmp(*(char *const *) a, *(char *const *) b);
 }
 
-/* A label that a dictionary has twice; NULL: none. */
+/* Find a label that a dictionary has twice; NULL: none. */
 const char *
 term_repeats(const SippTerm *t)
 {
-	char	  **label = palloc(sizeof(char *) * Max(t->nlevel, 1));
+	char	  **label = palloc_array(char *, t->nlevel);
 	const char *twice = NULL;
 
 	memcpy(label, t->label, sizeof(char *) * t->nlevel);
@@ -104,7 +104,7 @@ term_repeats(const SippTerm *t)
 	return twice;
 }
 
-/* The union of two dictionaries that are sorted by their bytes, into a. */
+/* Merge two dictionaries that are sorted by their bytes, into a. */
 static void
 text_union(SippTerm *a, const SippTerm *b, bool copy)
 {
@@ -122,7 +122,7 @@ text_union(SippTerm *a, const SippTerm *b, bool copy)
 			return;
 		i = 0;
 	}
-	label = palloc(sizeof(char *) * (a->nlevel + b->nlevel));
+	label = palloc_array(char *, a->nlevel + b->nlevel);
 	while (i < a->nlevel || j < b->nlevel)
 	{
 		int			cmp = i == a->nlevel ? 1 : j == b->nlevel ? -1 :
@@ -190,7 +190,7 @@ term_sort(SippTerm *t, const int64 *rows)
 	}
 	if (term_sorted(t, rows))
 		return;
-	label = palloc(sizeof(char *) * Max(t->nlevel, 1));
+	label = palloc_array(char *, t->nlevel);
 	for (int l = 0; l < t->nlevel; l++)
 		if (rows == NULL || rows[l] > 0)
 			label[n++] = t->label[l];
@@ -199,7 +199,7 @@ term_sort(SippTerm *t, const int64 *rows)
 	t->nlevel = n;
 }
 
-/* The first levels of a term, for messages. */
+/* List the first levels of a term, for messages. */
 char *
 levels_to_string(const SippTerm *t)
 {
@@ -215,14 +215,14 @@ levels_to_string(const SippTerm *t)
 	return s.data;
 }
 
-/* What a term is, for messages. */
+/* Name what a term is, for messages. */
 const char *
 term_kind(const SippTerm *t)
 {
 	return t->kind == SIPP_SHARES && t->of_enum ? "shares of an enum" : kind_name(t->kind);
 }
 
-/* A level in quotes, for messages. */
+/* Quote a level, for messages. */
 static char *
 quote_level(const char *label)
 {
@@ -250,7 +250,7 @@ subset_call(int nterm, const SippTerm *terms)
 }
 
 /*
- * The error of cohorts of the same terms in different orders.  A result in either's
+ * Report cohorts of the same terms in different orders.  A result in either's
  * order would be taken for one in the other's by whatever goes by position:
  * sipp.rename, sipp.expected.
  */
@@ -276,7 +276,7 @@ check_order(int na, const SippTerm *a, int nb, const SippTerm *b)
 			 errhint("Bring all into one order first, as in %s.", subset_call(na, a))));
 }
 
-/* The error of two cohorts that cannot be put together. */
+/* Report two cohorts that cannot be put together. */
 void
 cohort_mismatch(int na, const SippTerm *a, bool wa, int nb, const SippTerm *b, bool wb)
 {

@@ -24,7 +24,7 @@
 #define WORK_NUM(w)				WORK_AT(w, (w)->num_off, double)
 #define WORK_FACTORS(w)			WORK_AT(w, (w)->factor_off, WorkFactor)
 
-/* A state of no rows with the given room; the offsets follow from the sizes. */
+/* Lay out a state of no rows with the given room; the offsets follow from the sizes. */
 static Work *
 work_layout(int nnum, int nfactor, const char *shape, int shape_len,
 			const int *cap, int str_cap)
@@ -35,7 +35,7 @@ work_layout(int nnum, int nfactor, const char *shape, int shape_len,
 				factor_off,
 				cell_off,
 				str_off;
-	WorkFactor *wf = palloc0(sizeof(WorkFactor) * Max(nfactor, 1));
+	WorkFactor *wf = palloc0_array(WorkFactor, nfactor);
 	Work	   *w;
 
 	shape_off = size;
@@ -91,14 +91,14 @@ work_layout(int nnum, int nfactor, const char *shape, int shape_len,
 	return w;
 }
 
-/* A state of no rows for these terms (numbers and factors only). */
+/* Make a state of no rows for these terms (numbers and factors only). */
 Work *
 work_make(int nterm, const SippTerm *terms, bool weighted)
 {
 	StringInfoData shape;
 	Codec		x;
-	SippTerm   *bare = palloc(sizeof(SippTerm) * Max(nterm, 1));
-	int		   *cap = palloc(sizeof(int) * Max(nterm, 1));
+	SippTerm   *bare = palloc_array(SippTerm, nterm);
+	int		   *cap = palloc_array(int, nterm);
 	int			nnum = 1;
 	int			nfactor = 0;
 	Work	   *w;
@@ -120,7 +120,7 @@ work_make(int nterm, const SippTerm *terms, bool weighted)
 	return w;
 }
 
-/* The terms of a state, without dictionaries. */
+/* Get the terms of a state, without dictionaries. */
 SippTerm *
 work_terms(const Work *w, int *nterm)
 {
@@ -153,7 +153,7 @@ static Work *
 work_grow(const Work *old, int f, int label_len)
 {
 	const WorkFactor *of = WORK_FACTORS(old);
-	int		   *cap = palloc(sizeof(int) * old->nfactor);
+	int		   *cap = palloc_array(int, old->nfactor);
 	int			str_cap = old->str_cap;
 	Work	   *w;
 	WorkFactor *nf;
@@ -205,7 +205,7 @@ work_grow(const Work *old, int f, int label_len)
 	return w;
 }
 
-/* The name of factor f, for messages. */
+/* Find the name of factor f, for messages. */
 static const char *
 factor_name(const Work *w, int f)
 {

@@ -15,6 +15,10 @@
  */
 #include "sipp.h"
 
+#include <float.h>
+#include <math.h>
+
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
@@ -339,6 +343,36 @@ argument_precision(FunctionCallInfo fcinfo, int arg)
 		SORTED_PRECISION_REAL : SORTED_PRECISION;
 }
 
+/*
+ * May a number be a decimal of few digits that was rounded to type real?  *rounded,
+ * if it must be.  So 4.1::real::float8 is told from 4.1 where a subquery, a
+ * materialized view or a folded constant has done the cast before.  A binary
+ * fraction is exact: it has few binary digits, or many decimal ones.
+ */
+static bool
+is_real_decimal(double x, bool *rounded)
+{
+	float		f;
+	uint32		bits;
+	char		decimal[32];
+	double		d;
+
+	if (!(fabs(x) <= FLT_MAX))
+		return false;
+	f = (float) x;
+	if ((double) f != x)
+		return false;
+	memcpy(&bits, &f, sizeof(bits));
+	if ((bits & 0xff) == 0)
+		return true;
+	snprintf(decimal, sizeof(decimal), "%.*g", FLT_DIG, x);
+	d = strtod(decimal, NULL);
+	if (d == x)
+		return true;
+	*rounded = true;
+	return (float) d == f;
+}
+
 /* Is a number whole, and small enough that its neighbours are too? */
 static inline bool
 is_whole(double x, double precision)
@@ -352,6 +386,7 @@ read_settings(FunctionCallInfo fcinfo, NearestWork *w)
 {
 	Setting		k = partition_setting(fcinfo, ARG_K, "k", w->rows, w->cxt);
 	Setting		caliper = partition_setting(fcinfo, ARG_CALIPER, "caliper", w->rows, w->cxt);
+	bool		rounded = false;
 
 	if (k.isnull)
 		ereport(ERROR,
@@ -375,6 +410,8 @@ read_settings(FunctionCallInfo fcinfo, NearestWork *w)
 		w->caliper = caliper.real;
 	}
 	w->caliper_precision = argument_precision(fcinfo, ARG_CALIPER);
+	if (is_real_decimal(w->caliper, &rounded) && rounded)
+		w->caliper_precision = SORTED_PRECISION_REAL;
 	if (is_whole(w->caliper, w->caliper_precision))
 		w->caliper_precision = 0;
 }
@@ -393,19 +430,28 @@ distance_limit(const NearestWork *w, double score)
 }
 
 /*
- * Whole scores are exact.  Scores so large that a distance could overflow are scaled by a
+ * Whole scores are exact; decimals that were rounded to type real have its precision.
+ * Scores so large that a distance could overflow are scaled by a
  * power of two, which changes no digit of those that count beside them.
  */
 static void
 set_precision(NearestWork *w)
 {
 	int			i = 0;
+	bool		rounded = false;
 
 	while (i < w->nscored && is_whole(w->sort[i].score, w->sorted.precision))
 		i++;
 	if (i == w->nscored)
+	{
 		w->sorted.precision = 0;
-	else if (Max(fabs(w->sort[0].score), fabs(w->sort[w->nscored - 1].score)) > DBL_MAX / 8)
+		return;
+	}
+	for (i = 0; i < w->nscored && is_real_decimal(w->sort[i].score, &rounded);)
+		i++;
+	if (i == w->nscored && rounded)
+		w->sorted.precision = SORTED_PRECISION_REAL;
+	if (Max(fabs(w->sort[0].score), fabs(w->sort[w->nscored - 1].score)) > DBL_MAX / 8)
 	{
 		for (i = 0; i < w->nscored; i++)
 			w->sort[i].score /= 8;
