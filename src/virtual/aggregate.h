@@ -157,6 +157,6 @@ extern const char *empty_reason(int causes);
  * Does a pupil with an outcome count among those of its unit who use its own pool?  A
  * caller of sipp.peers may have got "own" wrong; the slack is for a sum of fractions.
  */
-#define PEERS_COUNT_PUPIL(p) ((p)->sharing >= 1 - 1e-9)
+#define PEERS_COUNT_PUPIL(p) ((p)->reuse >= 1 - 1e-9)
 
 #endif							/* SIPP_VIRTUAL_AGGREGATE_H */

@@ -100,7 +100,7 @@ balance_add(PupilState *b, double x, const Peers *p)
 	b->sum[B_DIFFERENCE] = dd_add(b->sum[B_DIFFERENCE], dd_two_sum(x, -p->mean));
 	b->sum[B_MEAN] = dd_plus(b->sum[B_MEAN], p->mean);
 	b->sum[B_MEAN_SQUARE] = dd_add(b->sum[B_MEAN_SQUARE], dd_two_prod(p->mean, p->mean));
-	b->sum[B_REUSE] = dd_plus(b->sum[B_REUSE], p->sharing / n);
+	b->sum[B_REUSE] = dd_plus(b->sum[B_REUSE], p->reuse / n);
 	if (p->pool > 1)
 		b->sum[B_WITHIN] = dd_plus(b->sum[B_WITHIN], p->variance * ((n - 1) / n));
 }

@@ -4,8 +4,8 @@
  *		elsewhere.
  *
  * For each matched pupil i: outcome y_i, and of its pool the size N_i, mean m_i,
- * variance S2_i (divisor N_i - 1) and sharing a_i, the number of the unit's
- * pupils that lean on the pool (own, for a cell).  With n matched pupils
+ * variance S2_i (divisor N_i - 1) and reuse a_i, the number of the unit's
+ * pupils that use the pool (own, for a cell).  With n matched pupils
  *
  *	difference		= sum (y_i - m_i) / n
  *	std_error^2		= sum S2_i / n^2 + sum a_i S2_i / (N_i n^2)
@@ -138,15 +138,15 @@ benchmark_add(PupilState *b, double y, const Peers *p)
 	}
 	b->sum[B_OUTCOME] = dd_plus(b->sum[B_OUTCOME], y);
 	b->sum[B_DIFFERENCE] = dd_add(b->sum[B_DIFFERENCE], dd_two_sum(y, -p->mean));
-	b->sum[B_REUSE] = dd_plus(b->sum[B_REUSE], p->sharing / n);
+	b->sum[B_REUSE] = dd_plus(b->sum[B_REUSE], p->reuse / n);
 	if (p->pool == 1)
 	{
 		b->count[COUNT_SINGLE]++;
-		b->sum[B_SINGLE_REUSE] = dd_plus(b->sum[B_SINGLE_REUSE], p->sharing);
+		b->sum[B_SINGLE_REUSE] = dd_plus(b->sum[B_SINGLE_REUSE], p->reuse);
 		return;
 	}
 	b->sum[B_VARIANCE] = dd_plus(b->sum[B_VARIANCE], p->variance);
-	b->sum[B_VARIANCE_REUSE] = dd_plus(b->sum[B_VARIANCE_REUSE], p->sharing * p->variance / n);
+	b->sum[B_VARIANCE_REUSE] = dd_plus(b->sum[B_VARIANCE_REUSE], p->reuse * p->variance / n);
 	b->sum[B_FIXED] = dd_plus(b->sum[B_FIXED], p->variance * ((n - 1) / n));
 	b->sum[B_DRAW] = dd_plus(b->sum[B_DRAW], p->variance / k * ((n - k) / n));
 }

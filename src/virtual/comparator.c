@@ -141,7 +141,7 @@ make_peers(const KeySpace *keys, KeySums *sums, double shift, bool binary, Memor
 		p->own = own[c];
 		p->total = total;
 		p->unit = key_unit_hash(keys, c);
-		p->sharing = (double) own[c];
+		p->reuse = (double) own[c];
 		key_sums_moments(&sums[c], shift, &p->mean, &p->variance);
 		(void) peers_canonical(p);
 	}

@@ -43,7 +43,6 @@
 
 #include "miscadmin.h"
 #include "utils/array.h"
-#include "utils/memutils.h"
 
 #include "virtual/ids.h"
 #include "virtual/keys.h"
@@ -108,17 +107,11 @@ static void
 draw_count(Draw *d, int nkeys, MemoryContext work)
 {
 	int			n = key_combinations(d->keys);
-	KeySums    *sums = MemoryContextAllocHuge(work, sizeof(KeySums) * n);
-	int64	   *own = MemoryContextAllocHuge(work, sizeof(int64) * n);
+	KeySums    *sums = huge_zeroed(work, sizeof(KeySums), n);
+	int64	   *own = huge_array(work, sizeof(int64), n);
 
 	for (int k = 0; k < nkeys; k++)
-	{
-		Size		size = sizeof(uint32) * key_values(d->keys, k);
-
-		d->group[k] = MemoryContextAllocHuge(d->cxt, size);
-		memset(d->group[k], 0, size);
-	}
-	memset(sums, 0, sizeof(KeySums) * n);
+		d->group[k] = huge_zeroed(d->cxt, sizeof(uint32), key_values(d->keys, k));
 	for (uint32 i = 0; i < d->n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -132,7 +125,7 @@ draw_count(Draw *d, int nkeys, MemoryContext work)
 	}
 	key_pools(d->keys, sums, own);
 
-	d->combinations = MemoryContextAllocHuge(d->cxt, sizeof(DrawCombination) * n);
+	d->combinations = huge_array(d->cxt, sizeof(DrawCombination), n);
 	for (int c = 0; c < n; c++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -176,8 +169,8 @@ draw_read(Draw *d, FunctionCallInfo fcinfo, KeyReader *reader)
 	int			nkeys = key_reader_count(reader);
 	int			rows = partition_rows(winobj, FUNC);
 	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, FUNC, ALLOCSET_DEFAULT_SIZES);
-	Datum	   *ids = MemoryContextAllocHuge(work, sizeof(Datum) * rows);
-	int		   *combination = MemoryContextAllocHuge(work, sizeof(int) * rows);
+	Datum	   *ids = huge_array(work, sizeof(Datum), rows);
+	int		   *combination = huge_array(work, sizeof(int), rows);
 	PartitionScan scan;
 	int			n;
 
@@ -193,10 +186,10 @@ draw_read(Draw *d, FunctionCallInfo fcinfo, KeyReader *reader)
 	}
 	key_space_finish(d->keys);
 
-	d->rank = MemoryContextAllocHuge(d->cxt, sizeof(uint32) * rows);
+	d->rank = huge_array(d->cxt, sizeof(uint32), rows);
 	id_rank(&d->id, ids, d->n, d->rank);
-	d->ids = MemoryContextAllocHuge(d->cxt, sizeof(Datum) * rows);
-	d->combination = MemoryContextAllocHuge(d->cxt, sizeof(int) * rows);
+	d->ids = huge_array(d->cxt, sizeof(Datum), rows);
+	d->combination = huge_array(d->cxt, sizeof(int), rows);
 	for (int i = 0; i < rows; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -236,7 +229,7 @@ draw_part(Draw *d, int parent, int key, int value, int combination)
 	l->key = key;
 	l->value = value;
 	l->n = 0;
-	l->rank = MemoryContextAllocHuge(d->cxt, sizeof(uint32) * n);
+	l->rank = huge_array(d->cxt, sizeof(uint32), n);
 	for (uint32 i = 0; i < from->n; i++)
 	{
 		uint32		r = from->rank == NULL ? i : from->rank[i];
@@ -256,37 +249,46 @@ draw_part(Draw *d, int parent, int key, int value, int combination)
 	return d->nlists++;
 }
 
-/* From which list a combination draws. */
+/* Choose the key of a combination whose group is the largest, the first of equal ones. */
+static int
+largest_group(const Draw *d, int combination)
+{
+	int			key = -1;
+	uint32		most = 0;
+
+	for (int k = 0; k < DRAW_KEYS; k++)
+	{
+		uint32		n;
+
+		if (d->group[k] == NULL)
+			continue;
+		n = d->group[k][key_value(d->keys, combination, k)];
+		if (key < 0 || n > most)
+		{
+			key = k;
+			most = n;
+		}
+	}
+	return key;
+}
+
+/* Find the list from which a combination draws. */
 static int
 draw_list(Draw *d, int combination)
 {
 	DrawCombination *c = &d->combinations[combination];
+	uint64		enough = (uint64) c->eligible * SPARSE;
 
-	if (c->list < 0)
+	if (c->list >= 0)
+		return c->list;
+	c->list = 0;
+	if (enough < d->n)
 	{
-		uint64		enough = (uint64) c->eligible * SPARSE;
+		int			key = largest_group(d, combination);
 
-		c->list = 0;
-		if (enough < d->n)
-		{
-			int			key = -1;
-			int			value = -1;
-
-			for (int k = 0; k < DRAW_KEYS; k++)
-				if (d->group[k] != NULL)
-				{
-					int			v = key_value(d->keys, combination, k);
-
-					if (key < 0 || d->group[k][v] > d->group[key][value])
-					{
-						key = k;
-						value = v;
-					}
-				}
-			c->list = draw_part(d, 0, key, value, combination);
-			if (enough < d->lists[c->list].n)
-				c->list = draw_part(d, c->list, DRAW_KEYS, 0, combination);
-		}
+		c->list = draw_part(d, 0, key, key_value(d->keys, combination, key), combination);
+		if (enough < d->lists[c->list].n)
+			c->list = draw_part(d, c->list, DRAW_KEYS, 0, combination);
 	}
 	return c->list;
 }
@@ -300,14 +302,14 @@ draw_room(Draw *d, uint32 n, uint32 k)
 		d->maxpick = Max(n, Min(2 * d->maxpick, d->n));
 		if (d->pick != NULL)
 			pfree(d->pick);
-		d->pick = MemoryContextAllocHuge(d->cxt, sizeof(uint32) * d->maxpick);
+		d->pick = huge_array(d->cxt, sizeof(uint32), d->maxpick);
 	}
 	if (k > d->maxresult)
 	{
 		d->maxresult = Max(k, Min(2 * d->maxresult, d->n));
 		if (d->result != NULL)
 			pfree(d->result);
-		d->result = MemoryContextAllocHuge(d->cxt, sizeof(Datum) * d->maxresult);
+		d->result = huge_array(d->cxt, sizeof(Datum), d->maxresult);
 	}
 }
 
@@ -321,6 +323,33 @@ is_picked(const Draw *d, uint32 r, uint32 n, bool few)
 		if (d->pick[i] == r)
 			return true;
 	return false;
+}
+
+/* Step 2: shuffle the eligible ranks of a list that are not among the first half picks. */
+static void
+shuffle_rest(Draw *d, int combination, RandomStream *s, const DrawList *list, uint32 half,
+			 uint32 k, bool few)
+{
+	uint32		n = half;
+
+	for (uint32 i = 0; i < list->n; i++)
+	{
+		uint32		r = list->rank == NULL ? i : list->rank[i];
+
+		CHECK_FOR_INTERRUPTS();
+		if (!key_shared(d->keys, combination, d->combination[r]) && !is_picked(d, r, half, few))
+			d->pick[n++] = r;
+	}
+	Assert(n == d->combinations[combination].eligible);
+	for (uint32 i = half; i < k; i++)
+	{
+		uint32		j = i + (uint32) random_below(s, n - i);
+		uint32		r = d->pick[j];
+
+		CHECK_FOR_INTERRUPTS();
+		d->pick[j] = d->pick[i];
+		d->pick[i] = r;
+	}
 }
 
 /*
@@ -337,12 +366,7 @@ draw_picks(Draw *d, int combination, RandomStream *s, uint32 k)
 
 	draw_room(d, k > half ? eligible : k, k);
 	if (!few && d->picked == NULL)
-	{
-		Size		size = sizeof(uint64) * (d->n / 64 + 1);
-
-		d->picked = MemoryContextAllocHuge(d->cxt, size);
-		memset(d->picked, 0, size);
-	}
+		d->picked = huge_zeroed(d->cxt, sizeof(uint64), d->n / 64 + 1);
 
 	for (uint32 i = 0; i < half;)
 	{
@@ -359,29 +383,7 @@ draw_picks(Draw *d, int combination, RandomStream *s, uint32 k)
 	}
 
 	if (k > half)
-	{
-		uint32		n = half;
-
-		for (uint32 i = 0; i < list->n; i++)
-		{
-			uint32		r = list->rank == NULL ? i : list->rank[i];
-
-			CHECK_FOR_INTERRUPTS();
-			if (!key_shared(d->keys, combination, d->combination[r]) &&
-				!is_picked(d, r, half, few))
-				d->pick[n++] = r;
-		}
-		Assert(n == eligible);
-		for (uint32 i = half; i < k; i++)
-		{
-			uint32		j = i + (uint32) random_below(s, eligible - i);
-			uint32		r = d->pick[j];
-
-			CHECK_FOR_INTERRUPTS();
-			d->pick[j] = d->pick[i];
-			d->pick[i] = r;
-		}
-	}
+		shuffle_rest(d, combination, s, list, half, k, few);
 
 	if (!few)
 		for (uint32 i = 0; i < half; i++)

@@ -95,7 +95,7 @@ typedef struct NearestWork
 #include "lib/sort_template.h"
 
 /* Scratch for the rows of one unit. */
-typedef struct Sharing
+typedef struct Reuse
 {
 	int32	   *place;			/* rows with a score, unit by unit */
 	int32	   *start;			/* [unit], one more than there are units */
@@ -103,7 +103,7 @@ typedef struct Sharing
 	int32	   *step;			/* [which]: the number of its position among theirs */
 	Dd		   *weight;			/* [step]: of each position from there to the next */
 	Dd		   *before;			/* [step]: weighted positions before it */
-} Sharing;
+} Reuse;
 
 /* The keys that matter and that all candidates of a unit have in common. */
 static int
@@ -129,49 +129,32 @@ common_keys(const NearestWork *w, const int32 *place, int n, int *combination)
 	return mask;
 }
 
-/*
- * How many of a unit's pupils lean on each row's pool: the sum over the unit's pupils j of
- * |pool and pool_j| / |pool_j|.
- *
- * Each position weighs the sum of 1 / |pool_j| over the windows that hold it, which
- * changes at their ends only.  A row's sum is that of the weights of its window's
- * positions that share none of the keys that all of the unit's pupils have in common.
- * Where these are all keys that matter this is exact.  Otherwise it is an upper bound, as
- * both pools leave out more; so is the number of pupils, as no term exceeds 1.
- */
-static void
-unit_sharing(NearestWork *w, Sharing *s, int unit)
+/* Collect the ends of the windows of a unit's rows that have a pool; return how many there are. */
+static int
+collect_ends(const NearestWork *w, Reuse *s, const int32 *place, int n)
 {
-	const int32 *place = s->place + s->start[unit];
-	int			n = s->start[unit + 1] - s->start[unit];
-	SortedRow  *scored = w->result->scored;
 	int			nend = 0;
-	int			nstep = 0;
-	int			combination;
-	int			mask = common_keys(w, place, n, &combination);
-	int			eligible = 0;
-	Dd			weight = {0, 0};
 
 	for (int i = 0; i < n; i++)
 	{
-		SortedRow  *row = &scored[place[i]];
+		const SortedRow *row = &w->result->scored[place[i]];
 
-		if (row->pool == 0 || combination < 0)
+		if (row->pool == 0)
 			continue;
 		s->end[nend].position = row->left;
 		s->end[nend++].which = 2 * i;
 		s->end[nend].position = row->right;
 		s->end[nend++].which = 2 * i + 1;
 	}
-	if (nend == 0)
-		return;
-	if (n == 1)
-	{
-		scored[place[0]].sharing = 1;
-		return;
-	}
+	return nend;
+}
 
-	/* the weight that starts at each step */
+/* Add up the weight that starts at each step: a step is a position at which windows end. */
+static void
+weigh_steps(const NearestWork *w, Reuse *s, const int32 *place, int nend)
+{
+	int			nstep = 0;
+
 	sort_ends(s->end, nend);
 	for (int i = 0; i < nend; i++)
 	{
@@ -183,14 +166,21 @@ unit_sharing(NearestWork *w, Sharing *s, int unit)
 		s->step[which] = nstep - 1;
 		if (w->is_candidate[j])
 		{
-			Dd			each = dd_div(dd_make(1), scored[j].pool);
+			Dd			each = dd_div(dd_make(1), w->result->scored[j].pool);
 			Dd		   *at = &s->weight[nstep - 1];
 
 			*at = which % 2 == 0 ? dd_add(*at, each) : dd_sub(*at, each);
 		}
 	}
+}
 
-	/* the weighted positions before each step */
+/* Add up the weighted positions before each step that share none of the keys of a mask. */
+static void
+sum_steps(const NearestWork *w, Reuse *s, int nend, int mask, int combination)
+{
+	int			eligible = 0;
+	Dd			weight = {0, 0};
+
 	for (int i = 0, step = 0; i < nend; i++)
 	{
 		int			now;
@@ -208,27 +198,57 @@ unit_sharing(NearestWork *w, Sharing *s, int unit)
 			weight = dd_make(0);	/* no window is open: what roundings left */
 		step++;
 	}
+}
 
+/*
+ * How many of a unit's pupils use each row's pool (reuse of controls): the sum over the unit's pupils j of
+ * |pool and pool_j| / |pool_j|.
+ *
+ * Each position weighs the sum of 1 / |pool_j| over the windows that hold it, which
+ * changes at their ends only.  A row's sum is that of the weights of its window's
+ * positions that share none of the keys that all of the unit's pupils have in common.
+ * Where these are all keys that matter this is exact.  Otherwise it is an upper bound, as
+ * both pools leave out more; so is the number of pupils, as no term exceeds 1.
+ */
+static void
+unit_reuse(NearestWork *w, Reuse *s, int unit)
+{
+	const int32 *place = s->place + s->start[unit];
+	int			n = s->start[unit + 1] - s->start[unit];
+	SortedRow  *scored = w->result->scored;
+	int			combination;
+	int			mask = common_keys(w, place, n, &combination);
+	int			nend = combination < 0 ? 0 : collect_ends(w, s, place, n);
+
+	if (nend == 0)
+		return;
+	if (n == 1)
+	{
+		scored[place[0]].reuse = 1;
+		return;
+	}
+	weigh_steps(w, s, place, nend);
+	sum_steps(w, s, nend, mask, combination);
 	for (int i = 0; i < n; i++)
 	{
 		SortedRow  *row = &scored[place[i]];
 
 		if (row->pool > 0)
-			row->sharing = Min(dd_value(dd_sub(s->before[s->step[2 * i + 1]],
-											   s->before[s->step[2 * i]])),
-							   w->result->own[unit]);
+			row->reuse = Min(dd_value(dd_sub(s->before[s->step[2 * i + 1]],
+											 s->before[s->step[2 * i]])),
+							 w->result->own[unit]);
 	}
 }
 
 /* The rows with a score by unit, and what each unit's windows share. */
 static void
-find_sharing(NearestWork *w)
+find_reuse(NearestWork *w)
 {
 	const KeySpace *keys = w->result->keys;
 	const SortedRow *scored = w->result->scored;
 	int			nunit = key_values(keys, 0);
 	int			most = 0;
-	Sharing		s;
+	Reuse		s;
 
 	/* while filling, start[u + 1] runs from unit u's first entry to its end */
 	s.place = huge_array(w->cxt, sizeof(int32), w->nscored);
@@ -255,7 +275,7 @@ find_sharing(NearestWork *w)
 	for (int u = 0; u < nunit; u++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		unit_sharing(w, &s, u);
+		unit_reuse(w, &s, u);
 	}
 }
 
@@ -572,7 +592,7 @@ make_nearest(FunctionCallInfo fcinfo, Nearest *result, MemoryContext cxt)
 		if (w.is_candidate[i])
 			pos++;
 	}
-	find_sharing(&w);
+	find_reuse(&w);
 	if (is_wide)
 		sorted_prepare(&w.sorted, w.cxt);
 	for (int i = 0; i < w.nscored; i++)
@@ -616,6 +636,6 @@ sipp_nearest_comparator(PG_FUNCTION_ARGS)
 		p->flags |= PEERS_SEVERAL;
 	p->mean = row->mean;
 	p->variance = row->variance;
-	p->sharing = row->sharing;
+	p->reuse = row->reuse;
 	PG_RETURN_PEERS(peers_canonical(p));
 }

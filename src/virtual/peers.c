@@ -74,7 +74,7 @@ peers_flaw(const Peers *p)
 		return "The mean is out of range, or does not fit the size of the pool.";
 	if (p->pool < 2 ? !isnan(p->variance) : !(p->variance >= 0 && p->variance <= MAX_VARIANCE))
 		return "The variance is out of range, or does not fit the size of the pool.";
-	if (!(p->sharing >= 0 && p->sharing <= (double) SIPP_MAX_ROWS))
+	if (!(p->reuse >= 0 && p->reuse <= (double) SIPP_MAX_ROWS))
 		return "The sharing is out of range.";
 	return NULL;
 }
@@ -125,7 +125,7 @@ peers_canonical(Peers *p)
 {
 	p->mean = isnan(p->mean) ? NAN : p->mean + 0.0;
 	p->variance = isnan(p->variance) ? NAN : p->variance + 0.0;
-	p->sharing += 0.0;
+	p->reuse += 0.0;
 	return p;
 }
 
@@ -214,7 +214,7 @@ sipp_peers_in(PG_FUNCTION_ARGS)
 		p->mean = json_get_float(&in, "mean");
 	if (json_has(&in, "variance"))
 		p->variance = json_get_float(&in, "variance");
-	p->sharing = json_get_float(&in, "sharing");
+	p->reuse = json_get_float(&in, "sharing");
 	PG_RETURN_PEERS(peers_checked(p, in.escontext));
 }
 
@@ -250,7 +250,7 @@ sipp_peers_out(PG_FUNCTION_ARGS)
 		appendStringInfo(&s, ",\"unit\":\"%016llx\"", (unsigned long long) p->unit);
 	field_float(&s, "mean", p->mean);
 	field_float(&s, "variance", p->variance);
-	field_float(&s, "sharing", p->sharing);
+	field_float(&s, "sharing", p->reuse);
 	appendStringInfoChar(&s, '}');
 	PG_RETURN_CSTRING(s.data);
 }
@@ -273,7 +273,7 @@ sipp_peers_recv(PG_FUNCTION_ARGS)
 	p->unit = (uint64) pq_getmsgint64(buf);
 	p->mean = pq_getmsgfloat8(buf);
 	p->variance = pq_getmsgfloat8(buf);
-	p->sharing = pq_getmsgfloat8(buf);
+	p->reuse = pq_getmsgfloat8(buf);
 	p->successes = (uint32) pq_getmsgint(buf, 4);
 	PG_RETURN_PEERS(peers_checked(p, NULL));
 }
@@ -296,7 +296,7 @@ sipp_peers_send(PG_FUNCTION_ARGS)
 	pq_sendint64(&buf, p->unit);
 	pq_sendfloat8(&buf, p->mean);
 	pq_sendfloat8(&buf, p->variance);
-	pq_sendfloat8(&buf, p->sharing);
+	pq_sendfloat8(&buf, p->reuse);
 	pq_sendint32(&buf, p->successes);
 	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
 }
@@ -406,7 +406,7 @@ sipp_peers_from_cohort(PG_FUNCTION_ARGS)
 	}
 	p->pool = c->rows;
 	p->own = own;
-	p->sharing = (double) own;
+	p->reuse = (double) own;
 	if (c->rows > 0)
 		p->mean = c->mean[0];
 	if (c->rows > 1)

@@ -144,7 +144,7 @@ share_count(ShareState *s, const Peers *p, int64 rows, int64 successes)
 		peers_need_binary(p, FUNC, "peers");
 		if (!PEERS_COUNT_PUPIL(p))
 			s->total.marks |= MARK_UNCOUNTED;
-		if (p->sharing != (double) p->own || (p->flags & PEERS_SEVERAL) != 0)
+		if (p->reuse != (double) p->own || (p->flags & PEERS_SEVERAL) != 0)
 			s->total.marks |= MARK_UNEVEN;
 		c = share_class(s, s->classes.n);
 		c->peers = *p;

@@ -62,7 +62,7 @@ typedef struct SortedRow
 	int32		pool;			/* how many of these share no key */
 	double		mean;			/* of the pool; NaN where there is none */
 	double		variance;
-	double		sharing;		/* how many of its unit lean on the pool */
+	double		reuse;		/* how many of its unit use the pool */
 } SortedRow;
 
 /*

@@ -55,10 +55,11 @@ typedef struct Peers
 	uint64		unit;			/* hash of the unit's key; 0 if unknown */
 	double		mean;			/* of the pool; NaN where it is empty */
 	double		variance;		/* of the pool, divisor pool - 1; NaN below two */
-	double		sharing;		/* how many of the unit's pupils lean on this pool: own for a
-								 * cell; for nearest neighbours the sum over the unit's
-								 * pupils j of |pool and pool_j| / pool_j; where these have
-								 * several pools an upper bound of it */
+	double		reuse;			/* reuse of controls, "sharing" in the text form: how many of the
+								 * unit's pupils use this pool.  own for a cell; for nearest
+								 * neighbours the sum over the unit's pupils j of
+								 * |pool and pool_j| / pool_j; where these have several pools an
+								 * upper bound of it */
 } Peers;
 
 /* peers.c */
