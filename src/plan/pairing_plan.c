@@ -6,6 +6,7 @@
  */
 #include "sipp.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "catalog/pg_type.h"
@@ -16,6 +17,7 @@
 #include "utils/float.h"
 #include "utils/memutils.h"
 
+#include "base/option.h"
 #include "plan/pairing.h"
 
 #define FUNC "sipp.pairing_plan"
@@ -45,47 +47,31 @@ enum
 
 PG_FUNCTION_INFO_V1(sipp_pairing_plan);
 
-/* The options that no other function has. */
+/* In the order of PlanMode. */
+static const char *const mode_word[] = {"optimal", "stable", "greedy"};
+static const OptionWords mode_words = {"mode", lengthof(mode_word), mode_word};
+
+static const OptionSpec unpaired_spec = {
+	.arg = ARG_UNPAIRED_COST, .name = "unpaired_cost", .low = 0, .high = DBL_MAX,
+	.must = "be finite and not negative", .hint = "NULL pairs as many schools as possible."
+};
+
+static const OptionSpec supports_spec = {
+	.arg = ARG_SUPPORTS, .name = "supports_per_partner", .default_text = "1",
+	.low = 1, .high = MAX_SUPPORTS, .must = "be from 1 to " CppAsString2(MAX_SUPPORTS)
+};
+
+/* Read all options. */
 static void
 read_options(FunctionCallInfo fcinfo, PlanWork *w)
 {
-	char	   *mode;
-
 	score_options(fcinfo, FUNC, ARG_WEIGHTS, ARG_AUTHORITY, ARG_SAME_AUTHORITY_COST, ARG_SECTOR,
 				  ARG_MAX_KM, ARG_MIN_P_BETTER, ARG_MIN_SIMILARITY, ARG_MIN_SCORE,
 				  ARG_TARGET_GAP, ARG_HALF_KM, ARG_SPREAD_KM, &w->options);
 
-	w->unpaired_cost = NAN;
-	if (!PG_ARGISNULL(ARG_UNPAIRED_COST))
-	{
-		w->unpaired_cost = PG_GETARG_FLOAT8(ARG_UNPAIRED_COST);
-		if (!isfinite(w->unpaired_cost) || w->unpaired_cost < 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("argument \"unpaired_cost\" of %s must be finite and not negative",
-							FUNC),
-					 errdetail("It is %s.", float8out_internal(w->unpaired_cost)),
-					 errhint("NULL pairs as many schools as possible.")));
-	}
-
-	if (PG_ARGISNULL(ARG_MODE))
-		null_argument(FUNC, "mode", "'optimal'");
-	mode = text_to_cstring(PG_GETARG_TEXT_PP(ARG_MODE));
-	if (!plan_mode_find(mode, &w->mode))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"mode\" of %s must be 'optimal', 'stable' or 'greedy'", FUNC),
-				 errdetail("It is \"%s\".", mode)));
-
-	if (PG_ARGISNULL(ARG_SUPPORTS))
-		null_argument(FUNC, "supports_per_partner", "1");
-	w->supports = PG_GETARG_INT32(ARG_SUPPORTS);
-	if (w->supports < 1 || w->supports > MAX_SUPPORTS)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"supports_per_partner\" of %s must be from 1 to %d", FUNC,
-						MAX_SUPPORTS),
-				 errdetail("It is %d.", w->supports)));
+	w->unpaired_cost = option_float8(fcinfo, FUNC, &unpaired_spec);
+	w->mode = (PlanMode) option_word(fcinfo, FUNC, ARG_MODE, &mode_words);
+	w->supports = option_int(fcinfo, FUNC, &supports_spec);
 }
 
 /* All that keeps a school out, of its own data and of what an option needs. */

@@ -15,6 +15,7 @@
 #include "utils/numeric.h"
 
 #include "base/codec.h"
+#include "base/option.h"
 #include "base/row.h"
 #include "score/score.h"
 
@@ -86,35 +87,6 @@ pair_score_flags(const Schools *s, int partner, int lead, const PairScore *p, co
 	return n;
 }
 
-/* The error of an option. */
-pg_noreturn static void
-bad_option(const char *func, const char *name, const char *must, const char *is)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("argument \"%s\" of %s must %s", name, func, must),
-			 errdetail("It is %s.", is)));
-}
-
-/* A number from low to high; NULL is NaN where that is the default, else an error. */
-static double
-number_option(FunctionCallInfo fcinfo, const char *func, int arg, const char *name,
-			  double standard, double low, double high, const char *must)
-{
-	double		v;
-
-	if (PG_ARGISNULL(arg))
-	{
-		if (!isnan(standard))
-			null_argument(func, name, float8out_internal(standard));
-		return NAN;
-	}
-	v = PG_GETARG_FLOAT8(arg);
-	if (!(v >= low && v <= high))
-		bad_option(func, name, must, float8out_internal(v));
-	return v;
-}
-
 /* One weight of argument "weights". */
 static double
 weight_option(const char *func, const char *key, const JsonbValue *v)
@@ -181,22 +153,9 @@ weights_option(FunctionCallInfo fcinfo, const char *func, int arg, double *weigh
 		weight[k] /= sum;
 }
 
-/* Argument "authority". */
-static AuthorityRule
-authority_option(FunctionCallInfo fcinfo, const char *func, int arg)
-{
-	static const char *const names[] = {"different", "prefer", "any"};
-	const char *must = "be 'different', 'prefer' or 'any'";
-	char	   *name;
-
-	if (PG_ARGISNULL(arg))
-		null_argument(func, "authority", "'different'");
-	name = text_to_cstring(PG_GETARG_TEXT_PP(arg));
-	for (int i = 0; i < (int) lengthof(names); i++)
-		if (strcmp(name, names[i]) == 0)
-			return (AuthorityRule) i;
-	bad_option(func, "authority", must, psprintf("\"%s\"", name));
-}
+/* In the order of AuthorityRule. */
+static const char *const authority_word[] = {"different", "prefer", "any"};
+static const OptionWords authority_words = {"authority", lengthof(authority_word), authority_word};
 
 void
 score_options(FunctionCallInfo fcinfo, const char *func, int weights, int authority,
@@ -211,24 +170,25 @@ score_options(FunctionCallInfo fcinfo, const char *func, int weights, int author
 	const char *share = "be from 0 to 1";
 	const struct
 	{
-		int			arg;
-		const char *name;
 		double	   *value;
-		double		standard;	/* NaN: NULL */
-		double		low;
-		double		high;
-		const char *must;
+		OptionSpec	spec;
 	}			number[] = {
-		{same_authority_cost, "same_authority_cost", &o->same_authority_cost, 0.1, 0,
-		MAX_SAME_AUTHORITY_COST, "be from 0 to 1000"},
-		{max_km, "max_km", &o->max_km, NAN, 0, most, "be from 0 to 1e+50, or NULL"},
-		{min_p_better, "min_p_better", &o->min_p_better, 0.8, 0, 1, share},
-		{min_similarity, "min_similarity", &o->min_similarity, SCORE_MIN_SIMILARITY, 0, 1, share},
-		{min_score, "min_score", &o->min_score, 0, 0, 1, share},
-		{target_gap, "target_gap", &o->target_gap, NAN, least, most,
-		"be from 1e-50 to 1e+50, or NULL"},
-		{half_km, "half_km", &o->half_km, 60, least, most, positive},
-		{spread_km, "spread_km", &o->spread_km, 12, least, most, positive},
+		{&o->same_authority_cost, {.arg = same_authority_cost, .name = "same_authority_cost",
+		.default_text = "0.1", .low = 0, .high = MAX_SAME_AUTHORITY_COST, .must = "be from 0 to 1000"}},
+		{&o->max_km, {.arg = max_km, .name = "max_km",
+		.low = 0, .high = most, .must = "be from 0 to 1e+50, or NULL"}},
+		{&o->min_p_better, {.arg = min_p_better, .name = "min_p_better",
+		.default_text = "0.8", .low = 0, .high = 1, .must = share}},
+		{&o->min_similarity, {.arg = min_similarity, .name = "min_similarity",
+		.default_text = CppAsString2(SCORE_MIN_SIMILARITY), .low = 0, .high = 1, .must = share}},
+		{&o->min_score, {.arg = min_score, .name = "min_score",
+		.default_text = "0", .low = 0, .high = 1, .must = share}},
+		{&o->target_gap, {.arg = target_gap, .name = "target_gap",
+		.low = least, .high = most, .must = "be from 1e-50 to 1e+50, or NULL"}},
+		{&o->half_km, {.arg = half_km, .name = "half_km",
+		.default_text = "60", .low = least, .high = most, .must = positive}},
+		{&o->spread_km, {.arg = spread_km, .name = "spread_km",
+		.default_text = "12", .low = least, .high = most, .must = positive}},
 	};
 	static const double standard_weights[SCORE_PARTS] = SCORE_WEIGHTS;
 
@@ -236,12 +196,11 @@ score_options(FunctionCallInfo fcinfo, const char *func, int weights, int author
 	memcpy(o->weight, standard_weights, sizeof(o->weight));
 	if (weights >= 0 && !PG_ARGISNULL(weights))
 		weights_option(fcinfo, func, weights, o->weight);
-	o->authority = authority < 0 ? AUTHORITY_DIFFERENT : authority_option(fcinfo, func, authority);
+	o->authority = authority < 0 ? AUTHORITY_DIFFERENT :
+		(AuthorityRule) option_word(fcinfo, func, authority, &authority_words);
 	o->pooled = sector >= 0 && scale_pooled_arg(fcinfo, sector, func);
 	for (int i = 0; i < (int) lengthof(number); i++)
-		*number[i].value = number[i].arg < 0 ? number[i].standard :
-			number_option(fcinfo, func, number[i].arg, number[i].name, number[i].standard,
-						  number[i].low, number[i].high, number[i].must);
+		*number[i].value = option_float8(fcinfo, func, &number[i].spec);
 }
 
 /* Arguments of sipp.pairing_score. */

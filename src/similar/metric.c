@@ -4,7 +4,7 @@
  *
  * With t = (x - y)/s (s the pooled SD within sectors) and R the pooled correlation
  * matrix, d^2 = t' R^-1 t = |M t|^2, where M is the symmetric root of R^-1: the
- * mix of points.  A variable's share of d^2 is that of its own element of M t, the
+ * points' whitening.  A variable's share of d^2 is that of its own element of M t, the
  * one closest to it among all ways of making them uncorrelated: Garthwaite and Koch
  * (2016), Evaluating the contributions of individual variables to a quadratic form,
  * Australian & New Zealand Journal of Statistics 58.
@@ -21,6 +21,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -72,7 +73,7 @@ rank_values(double *v, int n, double tie, int *order, double *rank)
 		v[r] = rank[r];
 }
 
-/* Values less their mean, which is subtracted twice: the first is rounded. */
+/* Subtract the mean from values, twice because the first mean is rounded. */
 static void
 centre_values(double *v, int n)
 {
@@ -88,7 +89,7 @@ centre_values(double *v, int n)
 }
 
 /*
- * The inverse symmetric root of a correlation matrix of order m.  Variables that
+ * Work out the inverse symmetric root of a correlation matrix of order m.  Variables that
  * follow from those before them, and those of zero variance, are swept out: their
  * rows and columns are zero.
  */
@@ -131,14 +132,9 @@ inverse_root(int m, const double *R, double *root, bool *aliased)
 			for (int j = 0; j < rank; j++)
 				root[kept[i] * m + kept[j]] += f * vec[e * rank + i] * vec[e * rank + j];
 	}
-	pfree(L);
-	pfree(A);
-	pfree(vec);
-	pfree(value);
-	pfree(kept);
 }
 
-/* Points with the units and names filled in, the values still to come. */
+/* Make points with units and names, whose values are still to come. */
 static Points *
 metric_frame(const Schools *s, bool pooled, char ***name)
 {
@@ -156,8 +152,8 @@ metric_frame(const Schools *s, bool pooled, char ***name)
 	p->position = palloc0(sizeof(double) * n);
 	p->profile_factor = palloc0(sizeof(double) * n);
 	p->tenth = palloc(sizeof(double) * n);
-	p->mix = palloc(sizeof(double) * Max(p->nvar * p->nvar, 1));
-	p->mixed = MemoryContextAllocHuge(CurrentMemoryContext,
+	p->whitening = palloc(sizeof(double) * Max(p->nvar * p->nvar, 1));
+	p->whitened = MemoryContextAllocHuge(CurrentMemoryContext,
 									  sizeof(double) * Max(n * p->nvar, 1));
 	p->slack = palloc(sizeof(double) * Max(p->nvar, 1));
 	memset(p->factor, 0, sizeof(double) * p->nunit * p->nvar);
@@ -166,7 +162,7 @@ metric_frame(const Schools *s, bool pooled, char ***name)
 		p->unit[i] = !school_is_complete(s, i) ? -1 : pooled ? 0 : s->sector[i];
 		p->tenth[i] = NAN;
 		for (int v = 0; v < p->nvar; v++)
-			p->value[(size_t) i * p->nvar + v] = p->mixed[(size_t) i * p->nvar + v] = NAN;
+			p->value[(size_t) i * p->nvar + v] = p->whitened[(size_t) i * p->nvar + v] = NAN;
 	}
 
 	*name = palloc(sizeof(char *) * Max(p->nvar, 1));
@@ -178,7 +174,7 @@ metric_frame(const Schools *s, bool pooled, char ***name)
 }
 
 /*
- * One variable, or its ranks, of all schools: into the points, with the factor of
+ * Fill in one variable, or its ranks, of all schools: into the points, with the factor of
  * each unit; and into z, in the order of the list, centred within units and with the
  * factor.  Returns the pooled variance of z, 0 if the variable is constant.
  */
@@ -236,7 +232,7 @@ metric_variable(const Schools *s, Points *p, int v, bool ranks, const int *list,
 	return sd > 0 ? 1 : 0;
 }
 
-/* The pooled correlation matrix; variables without variance have zeros. */
+/* Work out the pooled correlation matrix; variables without variance have zeros. */
 static void
 correlations(int m, int n, int df, const double *z, const double *variance, double *R)
 {
@@ -256,22 +252,22 @@ correlations(int m, int n, int df, const double *z, const double *variance, doub
 		}
 }
 
-/* Mix z into the points' other coordinates, which the search for neighbours goes by. */
+/* Whiten z into the coordinates by which neighbours are searched. */
 static void
-mix_points(Points *p, const int *list, int n, const double *z)
+whiten_points(Points *p, const int *list, int n, const double *z)
 {
 	int			m = p->nvar;
 
 	for (int r = 0; r < n; r++)
 	{
-		double	   *y = p->mixed + (size_t) list[r] * m;
+		double	   *y = p->whitened + (size_t) list[r] * m;
 		double		t[MAX_VARIABLES];
 
 		CHECK_FOR_INTERRUPTS();
 		for (int v = 0; v < m; v++)
 			t[v] = z[(size_t) v * n + r];
 		for (int v = 0; v < m; v++)
-			y[v] = mixed_value(p, v, t);
+			y[v] = whitened_value(p, v, t);
 	}
 
 	/*
@@ -287,51 +283,54 @@ mix_points(Points *p, const int *list, int n, const double *z)
 		for (int r = 0; r < n; r++)
 			largest = Max(largest, fabs(z[(size_t) k * n + r]));
 		for (int v = 0; v < m; v++)
-			p->slack[v] += 16 * DBL_EPSILON * (m + 2) * fabs(p->mix[v * m + k]) * largest;
+			p->slack[v] += 16 * DBL_EPSILON * (m + 2) * fabs(p->whitening[v * m + k]) * largest;
 	}
 }
 
+/* The names of aliased variables, or NULL. */
+static char *
+aliased_names(const bool *aliased, int m, char *const *name)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	for (int v = 0; v < m; v++)
+		if (aliased[v])
+			appendStringInfo(&text, "%s%s", text.len > 0 ? ", " : "", name[v]);
+	return text.len > 0 ? text.data : NULL;
+}
+
 Points *
-metric_points(const Schools *s, bool pooled, bool ranks, char ***name, char **aliased_names)
+metric_points(const Schools *s, bool pooled, bool ranks, char ***name, char **aliased)
 {
 	Points	   *p = metric_frame(s, pooled, name);
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "sipp metric",
+											  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
 	int			m = p->nvar;
 	int		   *start;
 	int		   *list = points_by_unit(p, &start);
 	int			n = start[p->nunit];
 	int			df = 0;
-	double	   *z;				/* [m][n] */
-	double	   *variance = palloc(sizeof(double) * Max(m, 1));
-	double	   *R = palloc(sizeof(double) * Max(m * m, 1));
-	bool	   *aliased = palloc(sizeof(bool) * Max(m, 1));
-	int		   *order = palloc(sizeof(int) * Max(n, 1));
-	double	   *scratch = palloc(sizeof(double) * Max(n, 1));
-	double	   *tenth = palloc(sizeof(double) * Max(p->nunit, 1));
+	double	   *z = MemoryContextAllocHuge(cxt, sizeof(double) * (Size) m * n);	/* [m][n] */
+	double	   *variance = palloc(sizeof(double) * m);
+	double	   *R = palloc(sizeof(double) * m * m);
+	bool	   *is_aliased = palloc(sizeof(bool) * m);
+	int		   *order = palloc(sizeof(int) * n);
+	double	   *scratch = palloc(sizeof(double) * n);
 
 	for (int u = 0; u < p->nunit; u++)
 		df += Max(start[u + 1] - start[u] - 1, 0);
-	z = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(double) * Max((Size) m * n, 1));
 	for (int v = 0; v < m; v++)
 		variance[v] = metric_variable(s, p, v, ranks, list, start, df, z + (size_t) v * n,
 									  order, scratch);
 	correlations(m, n, df, z, variance, R);
-	inverse_root(m, R, p->mix, aliased);
-	mix_points(p, list, n, z);
-	points_tenth(p, tenth);
+	inverse_root(m, R, p->whitening, is_aliased);
+	whiten_points(p, list, n, z);
+	points_tenth(p, palloc(sizeof(double) * p->nunit));
 
-	*aliased_names = NULL;
-	for (int v = 0; v < m && df > 0; v++)
-		if (aliased[v])
-			*aliased_names = *aliased_names ? psprintf("%s, %s", *aliased_names, (*name)[v]) :
-				pstrdup((*name)[v]);
-	pfree(z);
-	pfree(variance);
-	pfree(R);
-	pfree(aliased);
-	pfree(order);
-	pfree(scratch);
-	pfree(tenth);
-	pfree(list);
-	pfree(start);
+	MemoryContextSwitchTo(old);
+	*aliased = df > 0 ? aliased_names(is_aliased, m, *name) : NULL;
+	MemoryContextDelete(cxt);
 	return p;
 }

@@ -37,8 +37,8 @@ struct PointTree
 {
 	const Points *p;
 	const int  *group;			/* NULL: everyone may be everyone's neighbour */
-	int			dim;			/* sides of a box: variables, or what they are mixed to; the
-								 * profile's position */
+	int			dim;			/* sides of a box: variables, whitened under a Mahalanobis metric;
+								 * the profile's position */
 	uint64		lacks[POINTS_WORDS];	/* what its schools lack */
 	const double *factor;		/* of the unit */
 	double		profile_factor;
@@ -109,7 +109,7 @@ side_values(const PointTree *t, int v, int *stride)
 		return p->position;
 	}
 	*stride = p->nvar;
-	return (p->mix ? p->mixed : p->value) + v;
+	return (p->whitening ? p->whitened : p->value) + v;
 }
 
 /* The node of n schools from first on, and all below it. */
@@ -184,8 +184,8 @@ points_tree(const Points *p, const int *school, int n, const int *group)
 		t->lacks[w] = lacks_word(p, school[0], w);
 	for (int v = 0; v < p->nvar; v++)
 	{
-		t->side_factor[v] = p->mix ? 1 : (t->lacks[v / 64] >> (v % 64)) & 1 ? 0 : t->factor[v];
-		t->side_slack[v] = p->mix ? p->slack[v] : 0;
+		t->side_factor[v] = p->whitening ? 1 : (t->lacks[v / 64] >> (v % 64)) & 1 ? 0 : t->factor[v];
+		t->side_slack[v] = p->whitening ? p->slack[v] : 0;
 	}
 	t->side_factor[p->nvar] = t->profile_factor;
 	t->side_slack[p->nvar] = POSITION_SLACK;
@@ -349,10 +349,10 @@ search_leaf(Search *s, const TreeNode *node)
 			continue;
 		if (t->group && !group_allowed(s, t->group[j]))
 			continue;
-		if (p->mix && !search_wants(s, box_bound(s, side, side), j))
+		if (p->whitening && !search_wants(s, box_bound(s, side, side), j))
 			continue;
 		d2 = value_distance(p, s->factor, s->value,
-							p->mix ? p->value + (size_t) j * p->nvar : side, s->limit);
+							p->whitening ? p->value + (size_t) j * p->nvar : side, s->limit);
 		if (!search_wants(s, d2, j))
 			continue;
 		if (p->nband > 0)

@@ -174,7 +174,7 @@ points_parts(const Points *p, int i, int j, double *part)
 		t[v] = factor[v] * (p->value[i * nvar + v] - p->value[j * nvar + v]);
 	for (size_t v = 0; v < nvar; v++)
 	{
-		part[v] = square(p->mix ? mixed_value(p, v, t) : t[v]);
+		part[v] = square(p->whitening ? whitened_value(p, v, t) : t[v]);
 		d2 += part[v];
 	}
 	if (p->nband > 0)

@@ -1,7 +1,7 @@
 /*
  * points.h
  *		What points.c and nearest.c share: the one expression of each part of d^2,
- *		inline, for it is what most of the time goes to.
+ *		inline, because most of the time goes to it.
  */
 #ifndef SIPP_POINTS_H
 #define SIPP_POINTS_H
@@ -52,16 +52,16 @@ lacks_any(const Points *p, int i)
 extern bool points_factors(const Points *p, const double *own, double own_profile,
 						   const uint64 *lacks, double *factor, double *profile_factor);
 
-/* Element v of mix t. */
+/* Element v of the whitened t. */
 static inline double
-mixed_value(const Points *p, size_t v, const double *t)
+whitened_value(const Points *p, size_t v, const double *t)
 {
-	return linalg_dot(p->nvar, p->mix + v * p->nvar, t);
+	return linalg_dot(p->nvar, p->whitening + v * p->nvar, t);
 }
 
 /*
  * Variables' part of d^2; some value > limit as soon as it is known to be > limit.
- * In four sums: one would wait for each addition to end.
+ * Four accumulators: a single one would serialize on the latency of each addition.
  */
 static inline double
 value_distance(const Points *p, const double *factor, const double *x, const double *y,
@@ -71,14 +71,14 @@ value_distance(const Points *p, const double *factor, const double *x, const dou
 	int			v = 0;
 	double		s[4] = {0};
 
-	if (p->mix)
+	if (p->whitening)
 	{
 		double		t[MAX_VARIABLES];
 
 		for (; v < nvar; v++)
 			t[v] = factor[v] * (x[v] - y[v]);
 		for (v = 0; v < nvar && !(s[0] > limit); v++)
-			s[0] += square(mixed_value(p, v, t));
+			s[0] += square(whitened_value(p, v, t));
 		return s[0];
 	}
 	for (; v + 4 <= nvar; v += 4)

@@ -148,9 +148,9 @@ typedef struct Points
 	double	   *profile_factor; /* [n] sqrt(w_p)/s_W of the school's sector */
 	double	   *tenth;			/* [n] d10 of the school's sector */
 
-	/* Mahalanobis metrics only (metric.c): the sum is over (mix t)_v^2 */
-	double	   *mix;			/* [nvar][nvar], or NULL */
-	double	   *mixed;			/* [n][nvar] mix (factor * (x - the unit's mean)) */
+	/* Mahalanobis metrics only (metric.c): the sum is over (whitening t)_v^2 */
+	double	   *whitening;		/* [nvar][nvar], or NULL */
+	double	   *whitened;		/* [n][nvar] whitening (factor * (x - the unit's mean)) */
 	double	   *slack;			/* [nvar] what rounding can make of differences of these */
 } Points;
 

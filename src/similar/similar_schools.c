@@ -83,7 +83,7 @@ static const OptionSpec k_spec = {
 	.low = 1, .high = PG_INT32_MAX, .must = "be at least 1"
 };
 
-/* Tell of sectors whose likeness rests on few schools, where no scale does. */
+/* Report sectors whose likeness rests on few schools, because no scale does so. */
 static void
 report_few(const Similar *x)
 {
@@ -93,17 +93,16 @@ report_few(const Similar *x)
 	char	   *notice;
 
 	initStringInfo(&text);
-	pfree(points_by_unit(x->points, &start));
+	(void) points_by_unit(x->points, &start);
 	for (int u = 0; u < x->points->nunit && x->schools->n > 0; u++)
 		scale_add_few(&text, &few, x->pooled ? NULL : x->schools->sector_name[u],
 					  start[u + 1] - start[u]);
 	notice = scale_few_notice(&text, few);
 	if (notice)
 		ereport(NOTICE, (errmsg("%s: %s", FUNC, notice)));
-	pfree(start);
 }
 
-/* The schools as points under the metric, and their variables' names. */
+/* Place the schools as points under the metric, and their variables' names. */
 static void
 place_schools(Similar *x, Metric metric, Jsonb *weights)
 {
@@ -206,8 +205,6 @@ plant_trees(Similar *x)
 		}
 	}
 	x->tree_start[p->nunit] = ntree;
-	pfree(list);
-	pfree(start);
 }
 
 /* Can a school have neighbours, and be one, by its own data? */
@@ -262,7 +259,7 @@ lonely_reason(const Similar *x, int i)
 	{
 		char	   *names = lacking_names(x, i, i);
 
-		return psprintf("context: %s %s NULL; %s", names, strchr(names, ',') ? "are" : "is", x->points->mix ?
+		return psprintf("context: %s %s NULL; %s", names, strchr(names, ',') ? "are" : "is", x->points->whitening ?
 						"metric => 'weighted' compares what both schools have" :
 						"nothing that it has can be measured by schools with complete context");
 	}
@@ -287,7 +284,7 @@ put_shares(const Similar *x, int i, int j, Datum *values, bool *nulls)
 	for (int v = 0; v < n; v++)
 	{
 		/* what one of the two lacks was not compared */
-		if (v < p->nvar && p->mix == NULL &&
+		if (v < p->nvar && p->whitening == NULL &&
 			(isnan(x->schools->school[i].context[v]) || isnan(x->schools->school[j].context[v])))
 			continue;
 		appendStringInfo(&text, "%s%s:", text.len > 0 ? "," : "{", x->name[v]);
