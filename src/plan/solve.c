@@ -7,6 +7,14 @@
  * lists those that cost at most `reach` units more than their prices.  No others
  * matter for the costs as they are (see num/assign_refine.c), so that the plan
  * is refined, and its proof checked, on these alone.
+ *
+ * Where many schools have the same numbers, too many pairs cost their prices to
+ * list them.  Then what rounding took from each partner's pair may do: let d_ij be
+ * the cost of a pair less that of its units, at most half a unit, and d_i the most
+ * of partner i's pairs at their prices.  If no other pair at its prices has
+ * d_ij < d_i, then the partners' prices, raised by d_i, prove the plan for the costs
+ * as they are: where a pair costs a unit more than its prices, d_i - d_ij <= 1 unit
+ * takes nothing from that.
  */
 #include "sipp.h"
 
@@ -25,6 +33,8 @@
 #define NEAR_OF_SCHOOL 32
 #define NEAR_MORE (1 << 16)
 
+#define MAX_REST_BITS 60		/* of what rounding leaves, as a price */
+
 /* The pairs near their prices, by partner. */
 typedef struct Near
 {
@@ -37,6 +47,9 @@ typedef struct Near
 	int		   *lead;
 	int64_t    *units;
 	double	   *cost;
+
+	double	   *rest;			/* [npartner] d_i */
+	bool		even;			/* no other pair has d_ij < d_i */
 } Near;
 
 /* What a pass over the pairs needs. */
@@ -50,6 +63,13 @@ typedef struct Scan
 	double	   *lead_worst;		/* [nlead] */
 	int		   *holder;			/* [nlead] the last partner seen to have it */
 } Scan;
+
+/* What rounding to so many units leaves of a cost, exactly. */
+static double
+rest_of(const PlanWork *w, double cost, int64_t units)
+{
+	return cost - (double) units * w->quantum;
+}
 
 /* A large array in the current context. */
 static void *
@@ -174,12 +194,15 @@ scan_partner(Scan *scan, int i)
 		cost = plan_pair_cost(w, i, j, limit);
 		if (isinf(cost))
 			continue;
-		if (near && !near->full)
+		if (near)
 		{
 			int64_t		units = assign_units(cost, w->exponent);
 
-			if (units <= price || scan->holder[j] == i)
+			if (!near->full && (units <= price || scan->holder[j] == i))
 				list_pair(near, j, units, cost);
+			if (units == price - near->reach && scan->holder[j] != i &&
+				rest_of(w, cost, units) < near->rest[i])
+				near->even = false;
 		}
 		if (scan->holder[j] == i)
 			continue;
@@ -228,10 +251,44 @@ scan_pairs(PlanWork *w, PlanSolution *s, Near *near)
 	pfree(scan.holder);
 }
 
+/* Find d_i of each partner; an empty place is like a pair with a lead of price 0. */
+static void
+find_rests(const PlanWork *w, const PlanSolution *s, Near *near)
+{
+	double		out = isinf(w->empty) ? 0 : rest_of(w, w->empty, w->prob.unpaired);
+
+	near->rest = take(w->npartner, sizeof(double));
+	near->even = true;
+	for (int i = 0; i < w->npartner; i++)
+	{
+		bool		at_out = s->best.u[i] == w->prob.unpaired;
+		bool		has_empty = false;
+
+		near->rest[i] = -w->quantum / 2;
+		for (int p = s->best.place_start[i]; p < s->best.place_start[i + 1]; p++)
+		{
+			int			j = s->best.lead[p];
+			int64_t		units = j < 0 ? w->prob.unpaired : assign_units(s->best_cost[p], w->exponent);
+			double		rest = j < 0 ? out : rest_of(w, s->best_cost[p], units);
+
+			has_empty |= j < 0;
+			if (units == s->best.u[i] + (j < 0 ? 0 : s->best.v[j]))
+				near->rest[i] = Max(near->rest[i], rest);
+		}
+		/* no price of a partner may be above that of an empty place */
+		if (at_out && near->rest[i] > out && (has_empty || w->places[i] > 0))
+			near->even = false;
+		if (at_out)
+			near->rest[i] = Min(near->rest[i], out);
+	}
+}
+
 /* Room for the pairs near their prices. */
 static void
-near_begin(const PlanWork *w, const AssignResult *best, Near *near)
+near_begin(const PlanWork *w, const PlanSolution *s, Near *near)
 {
+	const AssignResult *best = &s->best;
+
 	memset(near, 0, sizeof(*near));
 	near->reach = assign_reach(best->nplace);
 	near->most = NEAR_MORE + (int64) NEAR_OF_SCHOOL * (w->npartner + w->nlead);
@@ -240,6 +297,45 @@ near_begin(const PlanWork *w, const AssignResult *best, Near *near)
 	near->lead = take(near->room, sizeof(int));
 	near->units = take(near->room, sizeof(int64_t));
 	near->cost = take(near->room, sizeof(double));
+	find_rests(w, s, near);
+}
+
+/* The smallest exponent of the last bits of costs. */
+static int
+last_bit_of(const double *cost, int n, int exponent)
+{
+	for (int k = 0; k < n; k++)
+		if (!isnan(cost[k]))
+			exponent = Min(exponent, exact_last_bit(cost[k]));
+	return exponent;
+}
+
+/*
+ * The proof where too many pairs cost their prices: that of the rounded costs, and
+ * if the rests are even a second level of prices with them.
+ */
+static void
+prove_rounded(PlanWork *w, PlanSolution *s, const Near *near)
+{
+	AssignLevels *levels = &s->levels;
+	int			exponent = last_bit_of(near->rest, w->npartner, w->exponent);
+
+	s->fault = assign_verify(&w->prob, &s->best, NULL, NULL);
+	levels->n = 1;
+	levels->exponent[0] = w->exponent;
+	levels->u[0] = s->best.u;
+	levels->v[0] = s->best.v;
+	s->refined = near->even && exponent > w->exponent - MAX_REST_BITS;
+	if (!s->refined || exponent == w->exponent)
+		return;
+	levels->n = 2;
+	levels->exponent[1] = exponent;
+	levels->u[1] = take(w->npartner, sizeof(int64_t));
+	levels->v[1] = take(w->nlead, sizeof(int64_t));
+	for (int i = 0; i < w->npartner; i++)
+		levels->u[1][i] = assign_units(near->rest[i], exponent);
+	for (int j = 0; j < w->nlead; j++)
+		levels->v[1][j] = 0;
 }
 
 /*
@@ -259,11 +355,7 @@ prove(PlanWork *w, PlanSolution *s, Near *near, const char *func)
 
 	if (near->full)
 	{
-		s->fault = assign_verify(&w->prob, &s->best, NULL, NULL);
-		s->levels.n = 1;
-		s->levels.exponent[0] = w->exponent;
-		s->levels.u[0] = s->best.u;
-		s->levels.v[0] = s->best.v;
+		prove_rounded(w, s, near);
 		return false;
 	}
 	prob.cost = NULL;
@@ -315,16 +407,6 @@ make_plan(PlanWork *w, const int *order, const char *func, PlanSolution *s)
 	s->plan = &s->made;
 }
 
-/* The smallest exponent of the last bits of costs. */
-static int
-last_bit_of(const double *cost, int n, int exponent)
-{
-	for (int k = 0; k < n; k++)
-		if (!isnan(cost[k]))
-			exponent = Min(exponent, exact_last_bit(cost[k]));
-	return exponent;
-}
-
 /*
  * A unit of which all prices are whole numbers, and if the plan is refined all
  * costs in it.
@@ -371,7 +453,7 @@ plan_solve(PlanWork *w, const int *order, const char *func, PlanSolution *s)
 	plan_check_status(assign_solve(&w->prob, &s->best), func);
 	s->plan = &s->best;
 	s->best_cost = s->plan_cost = plan_costs(w, &s->best);
-	near_begin(w, &s->best, &near);
+	near_begin(w, s, &near);
 	scan_pairs(w, s, &near);
 	changed = prove(w, s, &near, func);
 	if (changed)
@@ -389,4 +471,5 @@ plan_solve(PlanWork *w, const int *order, const char *func, PlanSolution *s)
 	pfree(near.lead);
 	pfree(near.units);
 	pfree(near.cost);
+	pfree(near.rest);
 }
