@@ -143,7 +143,7 @@ int64
 group_unpaired(const GroupProblem *p)
 {
 	/* no loss is above the cap; one unit more for rounding */
-	int64		dearest = (int64) (SCORE_LOSS_CAP * SCORE_UNITS) + 1;
+	int64		dearest = (int64) (SCORE_LOSS_CAP * GROUP_UNITS) + 1;
 
 	return 1 + p->npartner * dearest * (p->pair_weight + p->places);
 }

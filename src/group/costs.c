@@ -15,12 +15,16 @@ int32
 group_pair_find(const GroupCosts *c, int a, int lead, int64 limit)
 {
 	const GroupProblem *p = c->problem;
+	double		cost;
 	int64		units;
 
 	/* one school for the lead and one for the partner must be in the composition */
 	if (p->class_need[p->class_of[a]] < (p->class_of[a] == p->class_of[lead] ? 2 : 1))
 		return GROUP_NONE;
-	units = scorer_units(c->scorer, p->school[a], p->school[lead], limit);
+	cost = scorer_cost(c->scorer, p->school[a], p->school[lead], limit / GROUP_UNITS);
+	if (isinf(cost))
+		return GROUP_NONE;
+	units = llround(GROUP_UNITS * cost);
 	return units < limit ? (int32) units : GROUP_NONE;
 }
 
@@ -42,7 +46,7 @@ group_peer_find(const GroupCosts *c, int a, int b)
 	loss = scorer_peers(c->scorer, i, j, &km);
 	if (isnan(loss) || (!isnan(p->options.max_km) && !(km <= p->options.max_km)))
 		return GROUP_NONE;
-	return (int32) llround(SCORE_UNITS * loss);
+	return (int32) llround(GROUP_UNITS * loss);
 }
 
 void
