@@ -349,7 +349,7 @@ explain_empty(CostDoc *d, int i, PlanPlace *place)
 	full = cost_given(w, d->scan->runner_up_at[i]) < empty;
 	place->reason = psprintf("%s%s", has_some ? "no further lead: " : "", full ?
 							 "all allowed leads are full" :
-							 "every allowed lead costs more than unpaired_cost");
+							 "no allowed lead costs less than unpaired_cost");
 	place->relaxation = find_relaxation(d, i, empty, full);
 }
 

@@ -144,7 +144,7 @@ reason_allowed(const PlanWork *w, const PlanSolution *s, int i, char **reason, c
 		return false;
 	CHECK_FOR_INTERRUPTS();
 	*reason = pstrdup(full ? "all eligible leads are full" :
-					  "every eligible lead costs more than unpaired_cost");
+					  "no eligible lead costs less than unpaired_cost");
 	if (!full && (c = cheapest_with_room(prob, s, i)) != ASSIGN_NONE)
 		*relaxation = psprintf("unpaired_cost >= %s", plan_number_text(plan_cost(c + 1, quantum)));
 	else
