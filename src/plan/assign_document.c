@@ -28,6 +28,7 @@ typedef struct CostDoc
 	Numeric		plan_units;
 	Numeric		lock_units;
 	double	   *worth;			/* [nlead] -v_j; NULL while nobody asked */
+	PlanEmpty	empty;
 } CostDoc;
 
 /* The smaller exponent. */
@@ -194,6 +195,7 @@ doc_make(const CostWork *w)
 
 	d->w = w;
 	d->scan = costs_scan(w);
+	d->empty.cxt = CurrentMemoryContext;
 	d->exponent = find_unit(w);
 	d->step = palloc(sizeof(Numeric) * levels->n);
 	for (int l = 0; l < levels->n; l++)
@@ -367,7 +369,10 @@ fill_place(CostDoc *d, int i, int j, double cost, PlanPlace *place)
 		place->cost = cost;
 	}
 	else
+	{
 		explain_empty(d, i, place);
+		plan_empty_count(&d->empty, place->reason);
+	}
 	if (other >= 0)
 	{
 		place->runner_up = w->lead[other];
@@ -467,7 +472,7 @@ write_list(PlanWriter *out, CostDoc *d, int n, void (*write) (PlanWriter *, Cost
 
 /* What the plan is of as a whole. */
 static void
-fill_head(PlanHead *head, const CostDoc *d)
+fill_head(PlanHead *head, CostDoc *d)
 {
 	const CostWork *w = d->w;
 	bool		proven = w->fault == ASSIGN_PROVEN;
@@ -503,6 +508,11 @@ fill_head(PlanHead *head, const CostDoc *d)
 		head->notice[head->nnotice++] =
 			psprintf(INT64_FORMAT " %s locked without a cost, in none of the sums", w->unknown,
 					 w->unknown == 1 ? "pair" : "pairs");
+	if (w->prob.npartner == 0)
+		head->notice[head->nnotice++] = "no row names a partner";
+	if (w->prob.nlead == 0)
+		head->notice[head->nnotice++] = "no row names a lead";
+	plan_empty_notice(&d->empty, head);
 	head->nblocking = d->scan->nblocking;
 	head->blocking = plan_blocking_document((int) Min(d->scan->nblocking, PLAN_BLOCKING),
 											d->scan->blocking);
