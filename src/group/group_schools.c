@@ -203,7 +203,7 @@ find_lacks(const GroupWork *w, int school)
 	return lacks;
 }
 
-/* Tell the client what the rows alone do not: of the yardsticks, and if nobody takes part. */
+/* Tell the client what the rows alone do not: of the yardsticks, and if one of the two sides has nobody. */
 static void
 report_notices(const GroupWork *w)
 {
@@ -211,7 +211,15 @@ report_notices(const GroupWork *w)
 
 	scale_report(w->scale, FUNC);
 	if (w->n > 0)
+	{
+		if (w->npartner == 0)
+			ereport(NOTICE,
+					(errmsg("%s: of the schools that take part none is to be helped", FUNC)));
+		if (w->nlead == 0)
+			ereport(NOTICE,
+					(errmsg("%s: of the schools that take part none can lead", FUNC)));
 		return;
+	}
 	for (int i = 0; i < w->schools->n; i++)
 		for (int k = 0; k < SCHOOL_LACKS; k++)
 			count[k] += (w->lacks[i] >> k) & 1;
