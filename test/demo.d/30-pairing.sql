@@ -138,7 +138,7 @@ FROM nation, LATERAL sipp.context_scale(schools) scale,
 	 LATERAL (SELECT c.name, n AS school FROM unnest(schools) n, LATERAL (SELECT n::jsonb->>'id' AS name, n::jsonb->>'role' AS role) c
 			  WHERE c.role IN ('lead', 'either')) l,
 	 LATERAL sipp.pairing_score(p.school, l.school, scale, max_km => 150) s
-WHERE s.eligible;
+WHERE s.eligible AND (l.school::jsonb->>'capacity')::int > 0;
 
 CREATE TEMP TABLE price AS
 SELECT which, c.kind, c.partner, c.lead, c.places,
