@@ -213,7 +213,10 @@ find_lacks(const GroupProblem *p, int school)
 	return lacks;
 }
 
-/* Report what the rows alone do not tell: of the scale, and if nobody takes part. */
+/*
+ * Report what the rows alone do not tell: of the scale, and whether one of the
+ * two sides, or both, have nobody.
+ */
 static void
 report_notices(const GroupProblem *p)
 {
@@ -221,7 +224,15 @@ report_notices(const GroupProblem *p)
 
 	scale_report(p->scale, FUNC);
 	if (p->n > 0)
+	{
+		if (p->npartner == 0)
+			ereport(NOTICE,
+					(errmsg("%s: of the schools that take part none is to be helped", FUNC)));
+		if (p->nlead == 0)
+			ereport(NOTICE,
+					(errmsg("%s: of the schools that take part none can lead", FUNC)));
 		return;
+	}
 	for (int i = 0; i < p->schools->n; i++)
 		for (int k = 0; k < SCHOOL_LACKS; k++)
 			count[k] += (p->lacks[i] >> k) & 1;

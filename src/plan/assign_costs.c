@@ -153,14 +153,14 @@ static void
 take_lock(CostWork *w, int i, int j, double cost, int n, int places)
 {
 	if (w->places[i]-- == 0)
-		lock_fail(w, i, j, psprintf("It is one more than the partner's places, %d", places));
+		lock_fail(w, i, j, psprintf("More pairs are to be kept than the partner has places, %d", places));
 	if (w->capacity[j]-- == 0)
 	{
 		int			capacity = 0;
 
 		for (int k = 0; k < n; k++)
 			capacity += w->lock_lead[k] == j;
-		lock_fail(w, i, j, psprintf("It is one more than the lead's capacity of %d", capacity));
+		lock_fail(w, i, j, psprintf("More pairs are to be kept than the lead's capacity, %d", capacity));
 	}
 	w->lock_lead[n] = j;
 	w->lock_cost[n] = cost;

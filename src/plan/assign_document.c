@@ -27,6 +27,7 @@ typedef struct CostDoc
 	Numeric		plan_units;
 	Numeric		lock_units;
 	double	   *worth;			/* [nlead] -v_j; NULL while nobody asked */
+	PlanEmpty	empty;
 } CostDoc;
 
 /* The smaller exponent. */
@@ -113,6 +114,7 @@ doc_make(const CostWork *w)
 
 	d->w = w;
 	d->scan = costs_scan(w);
+	d->empty.cxt = CurrentMemoryContext;
 	exact_units_make(&d->units, &w->levels, find_unit(w));
 	d->best_units = plan_units(d, &w->best);
 	d->plan_units = w->plan == &w->best ? d->best_units : plan_units(d, w->plan);
@@ -240,7 +242,7 @@ explain_empty(CostDoc *d, int i, PlanPlace *place)
 	full = cost_given(w, d->scan->runner_up_at[i]) < empty;
 	place->reason = psprintf("%s%s", has_some ? "no further lead: " : "", full ?
 							 "all allowed leads are full" :
-							 "every allowed lead costs more than unpaired_cost");
+							 "no allowed lead costs less than unpaired_cost");
 	place->relaxation = find_relaxation(d, i, empty, full);
 }
 
@@ -258,7 +260,10 @@ fill_place(CostDoc *d, int i, int j, double cost, PlanPlace *place)
 		place->cost = cost;
 	}
 	else
+	{
 		explain_empty(d, i, place);
+		plan_empty_count(&d->empty, place->reason);
+	}
 	if (other >= 0)
 	{
 		place->runner_up = w->lead[other];
@@ -357,7 +362,7 @@ write_list(PlanWriter *out, CostDoc *d, int n, void (*write) (PlanWriter *, Cost
 
 /* What the plan is of as a whole. */
 static void
-fill_head(PlanHead *head, const CostDoc *d)
+fill_head(PlanHead *head, CostDoc *d)
 {
 	const CostWork *w = d->w;
 	bool		proven = w->fault == ASSIGN_PROVEN;
@@ -393,6 +398,11 @@ fill_head(PlanHead *head, const CostDoc *d)
 		head->notice[head->nnotice++] =
 			psprintf(INT64_FORMAT " %s locked without a cost, in none of the sums", w->unknown,
 					 w->unknown == 1 ? "pair" : "pairs");
+	if (w->prob.npartner == 0)
+		head->notice[head->nnotice++] = "no row names a partner";
+	if (w->prob.nlead == 0)
+		head->notice[head->nnotice++] = "no row names a lead";
+	plan_empty_notice(&d->empty, head);
 	head->nblocking = d->scan->blocking.n;
 	head->blocking = plan_blocking_document(&d->scan->blocking, w->partner, w->lead);
 	head->priced = w->best.stats.priced;

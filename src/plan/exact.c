@@ -110,7 +110,8 @@ exact_units(double x, int exponent)
 
 	if (last >= exponent)
 		return exact_scale(int64_to_numeric(digits), last - exponent);
-	return int64_to_numeric((int64) rint(ldexp((double) digits, last - exponent)));
+	/* no number of so few digits is left by more shifts than these, and ldexp() loses none of it */
+	return int64_to_numeric((int64) floor(ldexp((double) digits, Max(last - exponent, -64))));
 }
 
 double
@@ -213,7 +214,8 @@ exact_worth(const ExactUnits *units, int j, double cost)
 
 /*
  * sipp_cost_units(cost, quantum): the whole number of units that stands for a
- * cost, for the inequalities of a certificate.
+ * cost, for the inequalities of a certificate.  Units of powers of 2 are
+ * rounded down, so that no cost is taken for more than it is.
  */
 Datum
 sipp_cost_units(PG_FUNCTION_ARGS)

@@ -21,7 +21,10 @@ extern bool exact_is_whole(Numeric a);
 /* The exponent of the last bit of a finite number; PG_INT32_MAX of 0. */
 extern int	exact_last_bit(double x);
 
-/* A finite number in units of 2^exponent, rounded to even. */
+/*
+ * A finite number in units of 2^exponent, rounded down: what whole prices add to
+ * is no more than that just if it is no more than the number.
+ */
 extern Numeric exact_units(double x, int exponent);
 
 /* Sum of finite numbers in units of 2^exponent; those that are NaN are left out. */

@@ -206,7 +206,7 @@ reason_allowed(PlanReasons *r, const PlanSolution *s, int i, char **reason, char
 		return false;
 	CHECK_FOR_INTERRUPTS();
 	*reason = pstrdup(full ? "all eligible leads are full" :
-					  "every eligible lead costs more than unpaired_cost");
+					  "no eligible lead costs less than unpaired_cost");
 	if (!full && !isinf(cost = cheapest_with_room(w, s, i)))
 		*relaxation = psprintf("unpaired_cost >= %s", price_text(cost));
 	else

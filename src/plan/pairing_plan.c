@@ -256,11 +256,10 @@ number_schools(PlanWork *w, const Lock *lock)
 
 			if (w->places[i]-- == 0)
 				lock_fail(w->partner_id[i], w->lead_id[j],
-						  psprintf("It is one more than the %d of supports_per_partner",
-								   w->supports));
+						  psprintf("More pairs are to be kept than supports_per_partner, %d", w->supports));
 			if (w->capacity[j]-- == 0)
 				lock_fail(w->partner_id[i], w->lead_id[j],
-						  psprintf("It is one more than the lead's capacity of %d",
+						  psprintf("More pairs are to be kept than the lead's capacity, %d",
 								   s->school[lock[k].lead].capacity));
 			w->lock_lead[k] = j;
 		}

@@ -14,25 +14,17 @@
 #include "plan/pairing.h"
 
 #define LOW_SIMILARITY 0.3		/* below which pairs are counted in a notice */
-#define MAX_REASONS 16			/* of empty places that are told apart; there are about a dozen */
 
 /* Pairs of which something is to be said in a notice. */
 typedef struct Remarks
 {
-	MemoryContext cxt;			/* of the reasons' texts */
 	int64		broken;			/* locked and breaking a rule */
 	int64		unknown;		/* locked and without a cost */
 	int64		missing[SCORE_PARTS];	/* a part is */
 	int64		capped[SCORE_PARTS];
 	int64		partial;		/* compared without some circumstances */
 	int64		unlike;			/* less alike than LOW_SIMILARITY */
-	int64		empty;			/* places without a lead, */
-	int			nreason;		/* and why */
-	struct
-	{
-		char	   *text;
-		int64		places;
-	}			reason[MAX_REASONS];
+	PlanEmpty	empty;			/* places without a lead */
 } Remarks;
 
 /* Score of a pair of partner i and lead j. */
@@ -110,34 +102,6 @@ fill_runner_up(const PlanWork *w, const PlanSolution *s, int i, PlanPlace *place
 		place->margin = s->runner_up_cost[i] - place->cost;
 }
 
-/*
- * Count an empty place by its reason, but for the figures and names in it.  The row's
- * memory is soon gone: texts are kept in that of the document.
- */
-static void
-count_reason(Remarks *remarks, const char *reason)
-{
-	const char *figures = strstr(reason, " (");
-	size_t		len = figures ? (size_t) (figures - reason) : strlen(reason);
-	int			k = 0;
-
-	remarks->empty++;
-	while (k < remarks->nreason && (strlen(remarks->reason[k].text) != len ||
-									memcmp(remarks->reason[k].text, reason, len) != 0))
-		k++;
-	if (k == MAX_REASONS)
-		return;
-	if (k == remarks->nreason)
-	{
-		remarks->reason[k].text = MemoryContextAlloc(remarks->cxt, len + 1);
-		memcpy(remarks->reason[k].text, reason, len);
-		remarks->reason[k].text[len] = '\0';
-		remarks->reason[k].places = 0;
-		remarks->nreason++;
-	}
-	remarks->reason[k].places++;
-}
-
 /* A partner with its places: the locked ones, the others, the empty ones. */
 static void
 write_partner(PlanWriter *out, const PlanWork *w, const PlanSolution *s, int i,
@@ -165,7 +129,7 @@ write_partner(PlanWriter *out, const PlanWork *w, const PlanSolution *s, int i,
 		else
 		{
 			plan_reason(reasons, s, i, &place->reason, &place->relaxation);
-			count_reason(remarks, place->reason);
+			plan_empty_count(&remarks->empty, place->reason);
 		}
 		fill_runner_up(w, s, i, place);
 	}
@@ -214,37 +178,12 @@ add_out(PlanHead *head, const PlanWork *w)
 		head->notice[head->nnotice++] = "of the schools that take part none can lead";
 }
 
-/* How many places are empty and why, the most frequent reason first. */
-static void
-add_empty(PlanHead *head, Remarks *remarks)
-{
-	StringInfoData text;
-
-	if (remarks->empty == 0)
-		return;
-	initStringInfo(&text);
-	appendStringInfo(&text, INT64_FORMAT " %s empty", remarks->empty,
-					 remarks->empty == 1 ? "place stays" : "places stay");
-	for (int said = 0; said < remarks->nreason; said++)
-	{
-		int			next = 0;
-
-		for (int k = 1; k < remarks->nreason; k++)
-			if (remarks->reason[k].places > remarks->reason[next].places)
-				next = k;
-		appendStringInfo(&text, "%s%s (" INT64_FORMAT ")", said > 0 ? ", " : ": ",
-						 remarks->reason[next].text, remarks->reason[next].places);
-		remarks->reason[next].places = 0;
-	}
-	head->notice[head->nnotice++] = text.data;
-}
-
 /* What to be careful about. */
 static void
 add_notices(PlanHead *head, const PlanWork *w, Remarks *remarks)
 {
 	add_out(head, w);
-	add_empty(head, remarks);
+	plan_empty_notice(&remarks->empty, head);
 	add_notice(head, remarks->unlike,
 			   psprintf("with a similarity below %g: the plan is the cheapest, which is not to say that its pairs are alike",
 						LOW_SIMILARITY));
@@ -379,7 +318,7 @@ plan_document(PlanWork *w, const PlanSolution *s)
 	PlanWriter	out;
 	MemoryContext old;
 	PlanHead	head = {0};
-	Remarks		remarks = {.cxt = CurrentMemoryContext};
+	Remarks		remarks = {.empty = {.cxt = CurrentMemoryContext}};
 	PlanReasons *reasons = plan_reasons_make(w);
 	MemoryContext row = AllocSetContextCreate(CurrentMemoryContext, "sipp plan row",
 											  ALLOCSET_DEFAULT_SIZES);

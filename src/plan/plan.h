@@ -186,6 +186,27 @@ typedef struct PlanWriter
 	bool		first;			/* nothing in it yet */
 } PlanWriter;
 
+#define PLAN_MAX_REASONS 16		/* of empty places that are told apart; there are about a dozen */
+
+/* Places without a lead, and why they have none; all zero but for cxt at first. */
+typedef struct PlanEmpty
+{
+	MemoryContext cxt;			/* of the reasons' texts */
+	int64		places;
+	int			nreason;
+	struct
+	{
+		char	   *text;
+		int64		places;
+	}			reason[PLAN_MAX_REASONS];
+} PlanEmpty;
+
+/* Count an empty place by its reason, but for the figures and names in it. */
+extern void plan_empty_count(PlanEmpty *e, const char *reason);
+
+/* Say in a notice how many places are empty and why, the most frequent reason first. */
+extern void plan_empty_notice(PlanEmpty *e, PlanHead *head);
+
 extern const char *plan_mode_name(PlanMode mode);
 extern bool plan_mode_find(const char *name, PlanMode *mode);
 

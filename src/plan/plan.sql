@@ -133,7 +133,7 @@ CREATE FUNCTION sipp.pairing_plan(
 ) RETURNS sipp.plan
 	AS 'MODULE_PATHNAME', 'sipp_pairing_plan' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000000;
 COMMENT ON FUNCTION sipp.pairing_plan(sipp.school[], jsonb, jsonb, text, float8, text, float8, float8, float8, float8, float8, float8, text, text[], integer, float8, float8) IS
-'Who should partner whom: every partner school gets a lead, as many as possible, and among such plans the one of least total cost, proven over every allowed pair. weights: of similarity (0.4), gap (0.3), complementarity (0.15), travel (0.15); context_weights: by variable name and deprivation; authority: different, prefer (the same one costs same_authority_cost) or any; sector: same or any; max_km; min_p_better, min_similarity, min_score: floors, 0 to 1; unpaired_cost: a pair that costs more than this loses to none (NULL: pair as many as possible); target_gap: a gap in effect beyond it is of no more use (NULL: one school SD); mode: optimal, stable (no two schools would rather have each other) or greedy (the neediest partner chooses first); locked: pairs (partner, lead) to keep; supports_per_partner: leads for each partner; travel counts half at half_km, spread_km how steeply';
+'Who should partner whom: every partner school gets a lead, as many as possible, and among such plans the one of least total cost, proven over every allowed pair. weights: of similarity (0.4), gap (0.3), complementarity (0.15), travel (0.15); context_weights: by variable name and deprivation; authority: different, prefer (the same one costs same_authority_cost) or any; sector: same or any; max_km; min_p_better, min_similarity, min_score: floors, 0 to 1; unpaired_cost: a pair that costs this or more loses to none (NULL: pair as many as possible); target_gap: a gap in effect beyond it is of no more use (NULL: one school SD); mode: optimal, stable (no two schools would rather have each other) or greedy (the neediest partner chooses first); locked: pairs (partner, lead) to keep; supports_per_partner: leads for each partner; travel counts half at half_km, spread_km how steeply';
 
 CREATE TYPE sipp.pair AS (
 	partner text,
@@ -221,11 +221,11 @@ COMMENT ON COLUMN sipp.plan_report.unpaired IS 'places without one';
 COMMENT ON COLUMN sipp.plan_report.ineligible IS 'schools that can take no part, each with its reason in sipp.pairs';
 COMMENT ON COLUMN sipp.plan_report.total_cost IS 'sum of the pairs'' costs; NULL: beyond the largest float8, see notices';
 COMMENT ON COLUMN sipp.plan_report.mean_score IS 'mean score of the pairs';
-COMMENT ON COLUMN sipp.plan_report.bound IS 'no plan of as many pairs costs less; NULL: not proven, or beyond the largest float8';
+COMMENT ON COLUMN sipp.plan_report.bound IS 'total cost of the cheapest plan, than which no plan of as many pairs costs less; NULL: not proven, or beyond the largest float8';
 COMMENT ON COLUMN sipp.plan_report.gap IS 'total_cost - bound, an empty place counting as unpaired_cost: what the plan costs more than the best; NULL: not proven, or the best has another number of pairs';
 COMMENT ON COLUMN sipp.plan_report.certified IS 'were the prices checked over every allowed pair, and do they prove the plan cheapest, with a gap of at most 1e-9 of total_cost (of sipp.assign 0)? That says nothing of how good its pairs are';
 COMMENT ON COLUMN sipp.plan_report.quantum IS 'cost of one unit of the prices: a power of two, of which each cost in the plan is a whole number (but where gap says that costs of schools had to be rounded to it)';
-COMMENT ON COLUMN sipp.plan_report.unpaired_price IS 'price of an empty place, in units';
+COMMENT ON COLUMN sipp.plan_report.unpaired_price IS 'price of an empty place, in units: unpaired_cost; where that is NULL or beyond any saving a price that decides the same';
 COMMENT ON COLUMN sipp.plan_report.total_units IS 'sum of the pairs'' costs in units, without empty places and locked pairs';
 COMMENT ON COLUMN sipp.plan_report.target_gap IS 'gap in effect taken as fully usable, in the outcome''s units; NULL where sectors have their own';
 COMMENT ON COLUMN sipp.plan_report.blocking_pairs IS 'pairs of schools that would each rather have the other than what the plan gives them';
@@ -258,12 +258,12 @@ COMMENT ON COLUMN sipp.price.price IS 'in units of the quantum, a whole number: 
 CREATE FUNCTION sipp.certificate(plan sipp.plan) RETURNS SETOF sipp.price
 	AS 'MODULE_PATHNAME', 'sipp_certificate' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 1000;
 COMMENT ON FUNCTION sipp.certificate(sipp.plan) IS
-'The proof that no plan is cheaper, which is not to say that its pairs are good: for every allowed pair, price of partner + price of lead (+ price of the pair) <= its cost in units (sipp.cost_units); and sum(places x price) = total_units + unpaired_price x empty places (less than that in the modes stable and greedy, by what they cost more than the best plan). By linear-programming duality nothing else needs to be believed';
+'The proof that no plan is cheaper, which is not to say that its pairs are good: for every allowed pair, price of partner + price of lead (+ price of the pair) <= its cost in units (sipp.cost_units); no price of a partner is above unpaired_price, none of a lead or pair above 0; and sum(places x price) = total_units + unpaired_price x empty places (less than that in the modes stable and greedy, by what they cost more than the best plan). By linear-programming duality nothing else needs to be believed';
 
 CREATE FUNCTION sipp.cost_units(cost float8, quantum float8) RETURNS numeric
 	AS 'MODULE_PATHNAME', 'sipp_cost_units' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
 COMMENT ON FUNCTION sipp.cost_units(float8, float8) IS
-'A cost as the whole number of units that a plan''s prices are compared with, for a quantum of sipp.plan_summary. All digits are kept, which the cast of float8 to numeric does not do';
+'A cost as the whole number of units that a plan''s prices are compared with, for a quantum of sipp.plan_summary: rounded down, so that no cost is taken for more than it is. All other digits are kept, which the cast of float8 to numeric does not do';
 
 CREATE FUNCTION sipp.assign_accum(state internal, partner text, lead text, cost float8, capacity integer) RETURNS internal
 	AS 'MODULE_PATHNAME', 'sipp_assign_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;

@@ -354,6 +354,7 @@ sipp_similar_schools(PG_FUNCTION_ARGS)
 	Size		step;			/* from one school's neighbours to the next's; 0: not kept */
 	MemoryContext row_cxt;
 	MemoryContext old;
+	bool		any = false;	/* has a school a neighbour? */
 
 	if (PG_ARGISNULL(ARG_SCHOOLS))
 		null_argument(FUNC, "schools", NULL);
@@ -380,9 +381,15 @@ sipp_similar_schools(PG_FUNCTION_ARGS)
 		Neighbour  *own = nearest + step * i;
 
 		x.count[i] = find_neighbours(&x, i, own);
+		any |= x.count[i] > 0;
 		if (x.count[i] > 0)
 			x.last[i] = own[x.count[i] - 1];
 	}
+
+	if (!any)
+		ereport(NOTICE,
+				(errmsg("%s: no school has a neighbour%s", FUNC, s->n == 0 ? ": there are none" : ""),
+				 s->n == 0 ? 0 : errhint("Column reason says why, for each school.")));
 
 	row_cxt = AllocSetContextCreate(CurrentMemoryContext, "sipp similar_schools row",
 									ALLOCSET_DEFAULT_SIZES);

@@ -127,9 +127,9 @@ FROM (SELECT sipp.pairing_plan(
 WHERE x.partner = :'first_partner';
 
 \echo 'The certificate.  Nobody needs to trust the solver: for every allowed pair the prices'
-\echo 'of partner and lead may not add to more than its cost, and all prices together must'
-\echo 'be worth what the plan costs.  One join over all pairs checks it; a plan with one'
-\echo 'price changed fails:'
+\echo 'of partner and lead may not add to more than its cost, none may be above 0 or above'
+\echo 'that of an empty place, and all prices together must be worth what the plan costs.'
+\echo 'One join over all pairs checks it; a plan with one price changed fails:'
 CREATE TEMP TABLE allowed AS
 SELECT p.name AS partner, l.name AS lead, round(100000 * s.cost) AS units
 FROM nation, LATERAL sipp.context_scale(schools) scale,
@@ -138,7 +138,7 @@ FROM nation, LATERAL sipp.context_scale(schools) scale,
 	 LATERAL (SELECT c.name, n AS school FROM unnest(schools) n, LATERAL (SELECT n::jsonb->>'id' AS name, n::jsonb->>'role' AS role) c
 			  WHERE c.role IN ('lead', 'either')) l,
 	 LATERAL sipp.pairing_score(p.school, l.school, scale, max_km => 150) s
-WHERE s.eligible;
+WHERE s.eligible AND (l.school::jsonb->>'capacity')::int > 0;
 
 CREATE TEMP TABLE price AS
 SELECT which, c.kind, c.partner, c.lead, c.places,
@@ -146,13 +146,15 @@ SELECT which, c.kind, c.partner, c.lead, c.places,
 					  THEN 1000 ELSE 0 END AS price
 FROM pairing, LATERAL sipp.certificate(plan) c, (VALUES ('as solved'), ('corrupted')) w(which);
 
-SELECT w.which, a.pairs, a.violated, worth.prices, s.total_units + s.unpaired_price * s.unpaired AS plan,
-	   a.violated = 0 AND worth.prices = s.total_units + s.unpaired_price * s.unpaired AS proven_best
+SELECT w.which, a.pairs, a.violated, worth.too_high, worth.prices, s.total_units + s.unpaired_price * s.unpaired AS plan,
+	   a.violated = 0 AND worth.too_high = 0 AND worth.prices = s.total_units + s.unpaired_price * s.unpaired AS proven_best
 FROM pairing, LATERAL sipp.plan_summary(plan) s, (VALUES ('as solved'), ('corrupted')) w(which),
-	 LATERAL (SELECT count(*) AS pairs, count(*) FILTER (WHERE u.price + v.price > a.units) AS violated
-			  FROM allowed a JOIN price u ON u.kind = 'partner' AND u.partner = a.partner AND u.which = w.which
-				   JOIN price v ON v.kind = 'lead' AND v.lead = a.lead AND v.which = w.which) a,
-	 LATERAL (SELECT sum(places * price) AS prices FROM price p WHERE p.which = w.which) worth;
+	 LATERAL (SELECT count(*) AS pairs, count(*) FILTER (WHERE (u.price + v.price <= a.units) IS NOT TRUE) AS violated
+			  FROM allowed a LEFT JOIN price u ON u.kind = 'partner' AND u.partner = a.partner AND u.which = w.which
+				   LEFT JOIN price v ON v.kind = 'lead' AND v.lead = a.lead AND v.which = w.which) a,
+	 LATERAL (SELECT sum(places * price) AS prices,
+					 count(*) FILTER (WHERE price > CASE kind WHEN 'partner' THEN s.unpaired_price ELSE 0 END) AS too_high
+			  FROM price p WHERE p.which = w.which) worth;
 
 \echo 'Partnerships of three, each with one lead and at least two authorities, and how far'
 \echo 'from the best possible they can be:'

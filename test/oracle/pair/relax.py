@@ -48,7 +48,7 @@ def reason_wrong(p, plan, i, reason):
     price = math.inf if p.price is None else p.price
     if allowed:
         full = any(p.units[i][j] < price for j in allowed)
-        want = "all eligible leads are full" if full else "every eligible lead costs more than unpaired_cost"
+        want = "all eligible leads are full" if full else "no eligible lead costs less than unpaired_cost"
         return None if reason == want else "should be: " + want
     if not pairs:
         return None if reason == "no lead" else "there is nobody else"
@@ -209,7 +209,7 @@ def run():
     check(unread, "what is offered can be read")
     check(offered, "what is offered is one change, the cheapest, and allows the pair it names")
     check(filled, "%d changes followed: a place more is filled" % len(again))
-    wanted = ["all eligible leads are full", "every eligible lead costs more than unpaired_cost", "excluded or in the same cluster",
+    wanted = ["all eligible leads are full", "no eligible lead costs less than unpaired_cost", "excluded or in the same cluster",
               "no lead", "no lead of its sector", "no pair scores enough", "nobody better", "none outside the authority",
               "none similar enough", "none within max_km", "not certain enough", "no further lead", "no part that has a weight is known"]
     for change in ("authority => 'prefer'", "max_km >= ", "min_p_better <= ", "min_similarity <= ", "min_score <= "):
