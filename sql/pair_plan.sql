@@ -25,7 +25,7 @@ CREATE FUNCTION by_hand(s sipp.school[]) RETURNS TABLE (p text, l text) LANGUAGE
 DECLARE r record;
 BEGIN
 	CREATE TEMP TABLE hand (p text, l text);
-	CREATE TEMP TABLE could AS SELECT a, b, round(((x).cost * 1e5)::numeric)::bigint AS units FROM scored('', s) WHERE (x).eligible;
+	CREATE TEMP TABLE could AS SELECT a, b, (x).cost AS units FROM scored('', s) WHERE (x).eligible;
 	FOR r IN SELECT id FROM nation WHERE role IN ('partner', 'coasting', 'either') ORDER BY effect, id COLLATE "C" LOOP
 		INSERT INTO hand SELECT a, b FROM could JOIN nation n ON n.id = b WHERE a = r.id AND units < 9e15 AND n.capacity > (SELECT count(*) FROM hand h WHERE h.l = b) ORDER BY units, b COLLATE "C" LIMIT 1;
 	END LOOP;
@@ -41,10 +41,10 @@ SELECT bool_and(rank = at) AS in_order FROM (SELECT row_number() OVER () AS at, 
 SELECT DISTINCT place, locked FROM plans, LATERAL sipp.pairs(plan) WHERE k = 20 ORDER BY 1;
 
 -- a plan that somebody tampered with fails the same check
-CREATE FUNCTION tamper(p sipp.plan, path text[], by int) RETURNS sipp.plan IMMUTABLE
-RETURN jsonb_set(p::jsonb, path, to_jsonb((p::jsonb #>> path)::bigint + by))::text::sipp.plan;
-SELECT what, wrong(tamper(plan, path, by), options) FROM plans, (VALUES (1, 'a partner''s price up', '{partners,0,3}'::text[], 1), (1, 'and down', '{partners,0,3}', -1), (1, 'a lead''s price up', '{leads,0,2}', 1000000), (1, 'and down', '{leads,1,2}', -1),
-	(1, 'the cost down', '{total_units}', -1), (1, 'the price of an empty place', '{unpaired_price}', -1000000000), (1, 'a capacity', '{leads,0,1}', 1), (20, 'a pair''s price', '{pair_prices,0,3}', -1), (20, 'places', '{partners,0,2}', 1)) v (at, what, path, by) WHERE at = k ORDER BY k, path, by;
+CREATE FUNCTION tamper(p sipp.plan, path text[], by numeric) RETURNS sipp.plan IMMUTABLE
+RETURN jsonb_set(p::jsonb, path, to_jsonb((p::jsonb #>> path)::numeric + by))::text::sipp.plan;
+SELECT what, wrong(tamper(plan, path, by), options) FROM plans, (VALUES (1, 'a partner''s price up', '{partners,0,3}'::text[], 1), (1, 'and down', '{partners,0,3}', -1), (1, 'a lead''s price up', '{leads,0,2}', 1e30), (1, 'and down', '{leads,1,2}', -1),
+	(1, 'the cost down', '{total_units}', -1), (1, 'the price of an empty place', '{unpaired_price}', -1e30), (1, 'a capacity', '{leads,0,1}', 1), (20, 'a pair''s price', '{pair_prices,0,3}', -1), (20, 'places', '{partners,0,2}', 1)) v (at, what, path, by) WHERE at = k ORDER BY k, path, by;
 -- a greedy plan that says to be optimal; a plan of other schools, of other options
 SELECT what, wrong(x, options) FROM plans, LATERAL (VALUES (3, 'greedy as optimal', (plan::jsonb || '{"mode": "optimal"}')::text::sipp.plan), (9, 'of pooled sectors', (SELECT plan FROM plans WHERE k = 1)), (10, 'without max_km', (SELECT plan FROM plans WHERE k = 1)),
 	(1, 'uncertified', (plan::jsonb || '{"certified": false}')::text::sipp.plan)) v (at, what, x) WHERE at = k ORDER BY k;
@@ -59,13 +59,13 @@ CREATE FUNCTION few(n int) RETURNS sipp.school[] STABLE
 RETURN ARRAY((SELECT (school(r)::jsonb || '{"role": "partner"}')::text::sipp.school FROM nation r WHERE role IN ('partner', 'coasting', 'either') AND sector = 'secondary' ORDER BY noise(n, id, 1000000) LIMIT 5)
 	UNION ALL (SELECT (school(r)::jsonb || jsonb_build_object('role', 'lead', 'capacity', noise(n, id || 'capacity', 3)))::text::sipp.school FROM nation r WHERE role = 'lead' AND sector = 'secondary' ORDER BY noise(n, id, 1000000) LIMIT 4));
 -- least sum of units + price of empty places, over all sets of pairs that keep to capacities and supports
-CREATE FUNCTION cheapest(options text, s sipp.school[], price numeric, supports int) RETURNS numeric LANGUAGE plpgsql AS $$
+CREATE FUNCTION cheapest(options text, s sipp.school[], price numeric, quantum float8, supports int) RETURNS numeric LANGUAGE plpgsql AS $$
 BEGIN
 	DROP TABLE IF EXISTS pg_temp.lead, pg_temp.choice, pg_temp.best;
 	CREATE TEMP TABLE lead AS SELECT row_number() OVER () AS j, d->>'id' AS id, (d->>'capacity')::int AS capacity FROM unnest(s) u, LATERAL (SELECT u::jsonb AS d) d WHERE d->>'role' = 'lead';
 	-- a partner's choices: any set of allowed leads, as places used of each of the four
 	CREATE TEMP TABLE choice AS
-	WITH score AS MATERIALIZED (SELECT a, j, round(((x).cost * 1e5)::numeric)::bigint AS units FROM scored(options, s) JOIN lead ON id = b WHERE (x).eligible)
+	WITH score AS MATERIALIZED (SELECT a, j, sipp.cost_units((x).cost, quantum) AS units FROM scored(options, s) JOIN lead ON id = b WHERE (x).eligible)
 	SELECT i, used, cost + price * (supports - wanted) AS cost
 	FROM (SELECT row_number() OVER () AS i, d->>'id' AS id FROM unnest(s) u, LATERAL (SELECT u::jsonb AS d) d WHERE d->>'role' = 'partner') p, generate_series(0, 15) m,
 		 LATERAL (SELECT ARRAY[m & 1, (m >> 1) & 1, (m >> 2) & 1, (m >> 3) & 1] AS used) u,
@@ -79,7 +79,7 @@ BEGIN
 	RETURN (SELECT min(cost) FROM best WHERE i = 5);
 END $$;
 SET client_min_messages = warning;
-SELECT options, count(*), bool_and(t.total_units + t.unpaired_price * t.unpaired = cheapest(options, s, t.unpaired_price, supports)) AS optimal, count(*) FILTER (WHERE unpaired > 0) > 2 AS some_unpaired
+SELECT options, count(*), bool_and(t.total_units + t.unpaired_price * t.unpaired = cheapest(options, s, t.unpaired_price, t.quantum, supports)) AS optimal, count(*) FILTER (WHERE unpaired > 0) > 2 AS some_unpaired
 FROM (VALUES ('', 1), ('min_p_better => 0', 1), ('unpaired_cost => 0.8', 1), ('supports_per_partner => 2', 2), ('supports_per_partner => 3; unpaired_cost => 1; min_p_better => 0; authority => ''any''', 3)) o (options, supports),
 	generate_series(1, 8) n, LATERAL (SELECT few(n) AS s OFFSET 0) f, LATERAL sipp.plan_summary(plan(replace(options, '; ', ', '), s)) t GROUP BY 1, supports ORDER BY supports, 1;
 RESET client_min_messages;

@@ -25,7 +25,7 @@ END $$;
 -- What is wrong with a plan, from its pairs, its summary, its prices and the scores of all pairs; '' if nothing.
 -- Options are separated by semicolons.
 CREATE FUNCTION wrong(p sipp.plan, options text DEFAULT '', s sipp.school[] DEFAULT schools()) RETURNS text LANGUAGE sql STABLE AS $$
-WITH score AS MATERIALIZED (SELECT a, b, x, round(((x).cost * 1e5)::numeric)::bigint AS units FROM scored(options, s)),
+WITH score AS MATERIALIZED (SELECT a, b, x, sipp.cost_units((x).cost, quantum) AS units FROM scored(options, s), sipp.plan_summary(p)),
 	 pair AS MATERIALIZED (SELECT * FROM sipp.pairs(p)), report AS MATERIALIZED (SELECT * FROM sipp.plan_summary(p)), price AS MATERIALIZED (SELECT * FROM sipp.certificate(p)),
 	 school AS MATERIALIZED (SELECT d->>'id' AS id, (d->>'capacity')::int AS capacity, d->>'role' AS role FROM unnest(s) u, LATERAL (SELECT u::jsonb AS d) d),
 	 free AS (SELECT a, b, x, units FROM score WHERE (x).eligible AND b IN (SELECT id FROM school WHERE capacity > 0) AND NOT EXISTS (SELECT FROM pair k WHERE k.locked AND (k.partner, k.lead) = (a, b))),
@@ -33,9 +33,9 @@ WITH score AS MATERIALIZED (SELECT a, b, x, round(((x).cost * 1e5)::numeric)::bi
 	 other AS MATERIALIZED (SELECT f.* FROM free f WHERE NOT EXISTS (SELECT FROM made k WHERE (k.partner, k.lead) = (a, b))),
 	 partner_worst AS (SELECT k.partner AS id, bool_or(k.lead IS NULL) AS empty, CASE WHEN bool_or(k.lead IS NULL) THEN max(unpaired_price) ELSE max(m.units) END AS worst
 		FROM pair k CROSS JOIN report LEFT JOIN made m ON (m.partner, m.lead) = (k.partner, k.lead) WHERE k.place IS NOT NULL AND NOT k.locked GROUP BY 1),
-	 lead_worst AS (SELECT p.lead AS id, CASE WHEN p.places > count(m.lead) THEN 9223372036854775807 ELSE max(m.units) END AS worst FROM price p LEFT JOIN made m ON m.lead = p.lead AND NOT m.locked WHERE p.kind = 'lead' GROUP BY p.lead, p.places),
-	 blocking AS MATERIALIZED (SELECT a, b, i.worst - units + CASE WHEN j.worst = 9223372036854775807 THEN 0 ELSE j.worst - units END AS gain,
-		CASE WHEN NOT i.empty THEN i.worst - units END AS partner_gain, CASE WHEN j.worst < 9223372036854775807 THEN j.worst - units END AS lead_gain FROM other JOIN partner_worst i ON i.id = a JOIN lead_worst j ON j.id = b WHERE units < i.worst AND units < j.worst)
+	 lead_worst AS (SELECT p.lead AS id, CASE WHEN p.places > count(m.lead) THEN 'Infinity'::numeric ELSE max(m.units) END AS worst FROM price p LEFT JOIN made m ON m.lead = p.lead AND NOT m.locked WHERE p.kind = 'lead' GROUP BY p.lead, p.places),
+	 blocking AS MATERIALIZED (SELECT a, b, i.worst - units + CASE WHEN j.worst = 'Infinity'::numeric THEN 0 ELSE j.worst - units END AS gain,
+		CASE WHEN NOT i.empty THEN i.worst - units END AS partner_gain, CASE WHEN j.worst < 'Infinity'::numeric THEN j.worst - units END AS lead_gain FROM other JOIN partner_worst i ON i.id = a JOIN lead_worst j ON j.id = b WHERE units < i.worst AND units < j.worst)
 SELECT concat_ws(', ',
 	-- the pairs
 	CASE WHEN EXISTS (SELECT FROM made WHERE NOT locked AND (x).eligible IS NOT TRUE) THEN 'a pair is not allowed' END,
@@ -60,7 +60,7 @@ SELECT concat_ws(', ',
 		WHERE (m.partner, m.lead, m.score, m.weakest) IS DISTINCT FROM (w.partner, w.lead, w.score, w.weakest)) THEN 'worst pairs are wrong' END,
 	CASE WHEN (SELECT blocking_pairs <> (SELECT count(*) FROM blocking) FROM report) THEN 'blocking pairs are miscounted' END,
 	CASE WHEN EXISTS (SELECT FROM report, jsonb_to_recordset(blocking) AS n (partner text, lead text, partner_gain float8, lead_gain float8) LEFT JOIN blocking b ON (a, b) = (partner, lead)
-		WHERE b.a IS NULL OR NOT near(n.partner_gain, b.partner_gain / 1e5) OR NOT near(n.lead_gain, b.lead_gain / 1e5)) THEN 'a blocking pair is wrong' END,
+		WHERE b.a IS NULL OR NOT near(n.partner_gain, b.partner_gain * quantum) OR NOT near(n.lead_gain, b.lead_gain * quantum)) THEN 'a blocking pair is wrong' END,
 	CASE WHEN (SELECT jsonb_array_length(blocking) <> least(blocking_pairs, 20) OR (SELECT min(gain) FROM blocking JOIN jsonb_to_recordset(report.blocking) AS n (partner text, lead text) ON (a, b) = (partner, lead))
 		< (SELECT max(gain) FROM blocking WHERE (a, b) NOT IN (SELECT partner, lead FROM jsonb_to_recordset(report.blocking) AS n (partner text, lead text))) FROM report) THEN 'blocking pairs named are not those that gain most' END,
 	-- the proof

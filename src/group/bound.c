@@ -153,7 +153,7 @@ int64
 group_unpaired(const GroupWork *w)
 {
 	/* no loss is above the cap; one unit more for rounding */
-	int64		dearest = (int64) (SCORE_LOSS_CAP * SCORE_UNITS) + 1;
+	int64		dearest = (int64) (SCORE_LOSS_CAP * GROUP_UNITS) + 1;
 
 	return 1 + w->npartner * dearest * (w->pair_weight + w->places);
 }

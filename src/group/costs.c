@@ -14,12 +14,16 @@
 int32
 group_pair_find(const GroupWork *w, int a, int lead, int64 limit)
 {
+	double		cost;
 	int64		units;
 
 	/* one school for the lead and one for the partner must be in the composition */
 	if (w->class_need[w->class_of[a]] < (w->class_of[a] == w->class_of[lead] ? 2 : 1))
 		return GROUP_NONE;
-	units = scorer_units(w->scorer, w->school[a], w->school[lead], limit);
+	cost = scorer_cost(w->scorer, w->school[a], w->school[lead], limit / GROUP_UNITS);
+	if (isinf(cost))
+		return GROUP_NONE;
+	units = llround(GROUP_UNITS * cost);
 	return units < limit ? (int32) units : GROUP_NONE;
 }
 
@@ -40,7 +44,7 @@ group_peer_find(const GroupWork *w, int a, int b)
 	loss = scorer_peers(w->scorer, i, j, &km);
 	if (isnan(loss) || (!isnan(w->options.max_km) && !(km <= w->options.max_km)))
 		return GROUP_NONE;
-	return (int32) llround(SCORE_UNITS * loss);
+	return (int32) llround(GROUP_UNITS * loss);
 }
 
 void

@@ -22,6 +22,7 @@
 
 #define GROUP_MIN_SIZE	2
 #define GROUP_MAX_SIZE	20
+#define GROUP_UNITS		1e5		/* costs are whole numbers: round(GROUP_UNITS * loss) */
 #define GROUP_NONE		PG_INT32_MAX	/* the two may not be together like that */
 #define GROUP_NO_COST	PG_INT64_MAX	/* these are no group */
 

@@ -114,7 +114,8 @@ assign_check(const AssignProblem *prob, AssignMemory *memory)
 	for (int j = 0; j < prob->nlead; j++)
 		if (assign_capacity(prob, j) < 0)
 			return ASSIGN_BAD_PLACES;
-	if (prob->unpaired > ASSIGN_MAX_UNPAIRED || prob->unpaired < -ASSIGN_MAX_UNPAIRED)
+	if (!prob->ordinal &&
+		(prob->unpaired > ASSIGN_MAX_UNPAIRED || prob->unpaired < -ASSIGN_MAX_UNPAIRED))
 		return ASSIGN_BAD_UNPAIRED;
 	return prob->cost ? ASSIGN_OK : check_rows(prob, memory);
 }

@@ -84,6 +84,12 @@ typedef struct AssignProblem
 	const int64_t *partner_bound;	/* [npartner] in place of M */
 	const int64_t *lead_bound;	/* [nlead] >= 0, in place of v_j <= 0 */
 	const bool *row_in;			/* of each listed pair: it starts in the plan */
+
+	/*
+	 * For assign_stable() and assign_in_order() alone: costs and M are any
+	 * numbers below ASSIGN_NONE of which only the order counts.  No sum is made.
+	 */
+	bool		ordinal;
 } AssignProblem;
 
 typedef enum AssignStatus
@@ -209,6 +215,16 @@ typedef struct AssignLevels
 	int64_t    *u[ASSIGN_MAX_LEVELS];	/* [npartner] */
 	int64_t    *v[ASSIGN_MAX_LEVELS];	/* [nlead] */
 } AssignLevels;
+
+/*
+ * The problem may list only the pairs of the plan and those that cost at most so
+ * many units more than their prices: of a plan of so many places no others matter.
+ */
+static inline int64_t
+assign_reach(int nplace)
+{
+	return 4 * (int64_t) nplace + 8;
+}
 
 /* A cost in units of 2^exponent, rounded to even; at most 2^62 of them. */
 extern int64_t assign_units(double cost, int exponent);

@@ -66,7 +66,8 @@ take_pair(Greedy *g, const Pair *pair)
 	g->result->lead[g->result->place_start[i] + g->filled[i]] = pair->lead;
 	g->filled[i]++;
 	g->room[pair->lead]--;
-	g->result->cost += pair->cost;
+	if (!g->prob->ordinal)
+		g->result->cost += pair->cost;
 	g->result->empty--;
 }
 
@@ -78,7 +79,7 @@ consider(Greedy *g, int64_t c, int i, int j, Pair *best)
 
 	if (!pair_less(&pair, best) || has_lead(g->result, i, g->filled[i], j))
 		return;
-	if (!assign_cost_valid(c))
+	if (!g->prob->ordinal && !assign_cost_valid(c))
 		g->status = ASSIGN_BAD_COST;
 	*best = pair;
 }
@@ -311,7 +312,7 @@ assign_in_order(const AssignProblem *prob, const int *order, AssignResult *resul
 			c = assign_row_cost(prob, &row, i, k, j, limit);
 			if (c >= limit)
 				continue;
-			if (!assign_cost_valid(c))
+			if (!prob->ordinal && !assign_cost_valid(c))
 			{
 				g.status = ASSIGN_BAD_COST;
 				return assign_finish(&g.memory, g.status, result);

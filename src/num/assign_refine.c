@@ -449,7 +449,7 @@ assign_refine(const AssignProblem *prob, const AssignCosts *costs, AssignResult 
 {
 	Refine		f;
 	AssignResult whole;
-	int64_t		reach = 4 * (int64_t) result->nplace + 8;
+	int64_t		reach = assign_reach(result->nplace);
 	int			exponent = costs->exponent;
 	bool		more;
 

@@ -119,8 +119,7 @@ typedef struct CostScan
 	int		   *runner_up;		/* [npartner] */
 	int64_t    *runner_up_at;	/* its listed pair */
 	int		   *room;			/* [nlead] */
-	int64		nblocking;
-	PlanGain	blocking[PLAN_BLOCKING];
+	PlanBlockings blocking;
 } CostScan;
 
 extern CostScan *costs_scan(const CostWork *w);

@@ -22,8 +22,7 @@ typedef struct CostDoc
 {
 	const CostWork *w;
 	CostScan   *scan;
-	int			exponent;		/* of the unit */
-	Numeric	   *step;			/* [levels] a level's unit in the next one's, at last in units */
+	ExactUnits	units;
 	Numeric		best_units;		/* sums of the pairs' costs, locked pairs not among them */
 	Numeric		plan_units;
 	Numeric		lock_units;
@@ -67,114 +66,35 @@ find_unit(const CostWork *w)
 	return exponent;
 }
 
-/*
- * A sum of whole numbers; what is left behind on the way is reset now and
- * then.
- */
-typedef struct Sum
-{
-	Numeric		total;
-	MemoryContext keep;
-	MemoryContext scratch;
-	int			n;
-} Sum;
-
-static void
-sum_add(Sum *s, Numeric x)
-{
-	Numeric		total = exact_add(s->total, x);
-
-	MemoryContextSwitchTo(s->keep);
-	pfree(s->total);
-	s->total = DatumGetNumericCopy(NumericGetDatum(total));
-	MemoryContextSwitchTo(s->scratch);
-	if (++s->n % 100 == 0)
-	{
-		CHECK_FOR_INTERRUPTS();
-		MemoryContextReset(s->scratch);
-	}
-}
-
-/* Start a sum; the current context is then the scratch one. */
-static void
-sum_begin(Sum *s)
-{
-	s->keep = CurrentMemoryContext;
-	s->total = int64_to_numeric(0);
-	s->scratch = AllocSetContextCreate(s->keep, "sipp sum", ALLOCSET_SMALL_SIZES);
-	s->n = 0;
-	MemoryContextSwitchTo(s->scratch);
-}
-
-static Numeric
-sum_end(Sum *s)
-{
-	MemoryContextSwitchTo(s->keep);
-	MemoryContextDelete(s->scratch);
-	return s->total;
-}
-
 /* Sum of a plan's costs, in units. */
 static Numeric
 plan_units(const CostDoc *d, const AssignResult *plan)
 {
 	const CostWork *w = d->w;
-	Sum			s;
+	double	   *cost;
+	int			n = 0;
 
 	/* units of the problem are exact then, and no sum of them leaves int64 */
 	if (!w->cost)
-		return exact_scale(int64_to_numeric(plan->cost), w->exponent - d->exponent);
-	sum_begin(&s);
+		return exact_scale(int64_to_numeric(plan->cost), w->exponent - d->units.exponent);
+	cost = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(double) * Max(plan->nplace, 1));
 	for (int i = 0; i < w->prob.npartner; i++)
 		for (int p = plan->place_start[i]; p < plan->place_start[i + 1]; p++)
 			if (plan->lead[p] >= 0)
-				sum_add(&s, exact_units(cost_given(w, plan_row_find(&w->prob, i, plan->lead[p])),
-										d->exponent));
-	return sum_end(&s);
-}
-
-/* Sum of the locked pairs' costs. */
-static Numeric
-lock_units(const CostDoc *d)
-{
-	Sum			s;
-
-	sum_begin(&s);
-	for (int k = 0; k < d->w->lock_start[d->w->prob.npartner]; k++)
-		if (!isnan(d->w->lock_cost[k]))
-			sum_add(&s, exact_units(d->w->lock_cost[k], d->exponent));
-	return sum_end(&s);
-}
-
-/* A price over all levels: by Horner's rule, from the coarsest on. */
-static Numeric
-price_of(const CostDoc *d, int64_t *const *price, int k)
-{
-	int			n = d->w->levels.n;
-	Numeric		sum = NULL;
-
-	for (int l = 0; l < n; l++)
-	{
-		if (price[l][k] != 0)
-			sum = sum ? exact_add(sum, int64_to_numeric(price[l][k])) :
-				int64_to_numeric(price[l][k]);
-		if (sum)
-			sum = DatumGetNumeric(DirectFunctionCall2(numeric_mul, NumericGetDatum(sum),
-													  NumericGetDatum(d->step[l])));
-	}
-	return sum ? sum : int64_to_numeric(0);
+				cost[n++] = cost_given(w, plan_row_find(&w->prob, i, plan->lead[p]));
+	return exact_sum(cost, n, d->units.exponent);
 }
 
 static Numeric
 partner_price(const CostDoc *d, int i)
 {
-	return price_of(d, d->w->levels.u, i);
+	return exact_price(&d->units, d->w->levels.u, i);
 }
 
 static Numeric
 lead_price(const CostDoc *d, int j)
 {
-	return price_of(d, d->w->levels.v, j);
+	return exact_price(&d->units, d->w->levels.v, j);
 }
 
 /* The price of an empty place, in units. */
@@ -183,27 +103,22 @@ empty_price(const CostDoc *d)
 {
 	const CostWork *w = d->w;
 
-	return w->priced ? exact_units(w->costs->unpaired, d->exponent) :
-		exact_scale(int64_to_numeric(w->prob.unpaired), w->exponent - d->exponent);
+	return w->priced ? exact_units(w->costs->unpaired, d->units.exponent) :
+		exact_scale(int64_to_numeric(w->prob.unpaired), w->exponent - d->units.exponent);
 }
 
 static CostDoc *
 doc_make(const CostWork *w)
 {
 	CostDoc    *d = palloc0(sizeof(CostDoc));
-	const AssignLevels *levels = &w->levels;
 
 	d->w = w;
 	d->scan = costs_scan(w);
 	d->empty.cxt = CurrentMemoryContext;
-	d->exponent = find_unit(w);
-	d->step = palloc(sizeof(Numeric) * levels->n);
-	for (int l = 0; l < levels->n; l++)
-		d->step[l] = exact_power(levels->exponent[l] -
-								 (l + 1 < levels->n ? levels->exponent[l + 1] : d->exponent));
+	exact_units_make(&d->units, &w->levels, find_unit(w));
 	d->best_units = plan_units(d, &w->best);
 	d->plan_units = w->plan == &w->best ? d->best_units : plan_units(d, w->plan);
-	d->lock_units = lock_units(d);
+	d->lock_units = exact_sum(w->lock_cost, w->lock_start[w->prob.npartner], d->units.exponent);
 	return d;
 }
 
@@ -232,7 +147,7 @@ worth_elsewhere(CostDoc *d, int j)
 		for (int k = 0; k < w->prob.nlead; k++)
 		{
 			MemoryContext old = MemoryContextSwitchTo(cxt);
-			double		price = exact_double(lead_price(d, k), d->exponent);
+			double		price = exact_double(lead_price(d, k), d->units.exponent);
 
 			CHECK_FOR_INTERRUPTS();
 			d->worth[k] = isnan(price) ? INFINITY : -price;
@@ -242,30 +157,6 @@ worth_elsewhere(CostDoc *d, int j)
 		MemoryContextDelete(cxt);
 	}
 	return d->worth[j];
-}
-
-/*
- * The least number that is not below a cost and what a place with lead j is
- * worth; infinite where there is none.
- */
-static double
-worth_with_cost(const CostDoc *d, int j, double cost)
-{
-	int			unit = Min(d->exponent, exact_last_bit(cost));
-	Numeric		sum = exact_units(cost, unit);
-	double		near;
-	int			last;
-
-	if (!is_priced(d, j))
-		return cost;
-	sum = exact_subtract(sum, exact_scale(lead_price(d, j), d->exponent - unit));
-	near = exact_double(sum, unit);
-	if (isnan(near))
-		return INFINITY;
-	last = Min(unit, exact_last_bit(near));
-	if (exact_sign(exact_subtract(exact_units(near, last), exact_scale(sum, unit - last))) < 0)
-		near = nextafter(near, INFINITY);
-	return near;
 }
 
 /* Has a partner this lead in the plan? */
@@ -324,7 +215,7 @@ find_relaxation(CostDoc *d, int i, double empty, bool full)
 		return price_text(cheapest);
 	if (best < 0)
 		return NULL;
-	least = worth_with_cost(d, best, least_cost);
+	least = is_priced(d, best) ? exact_worth(&d->units, best, least_cost) : least_cost;
 	if (isnan(w->costs->unpaired) || (least_cost < empty && least <= empty))
 		return psprintf("one more place at %s", w->lead[best]);
 	text = price_text(least);
@@ -418,8 +309,7 @@ write_extra(PlanWriter *out, const CostDoc *d, int i, int j, double cost, int pl
 	const CostWork *w = d->w;
 	PlanExtra	extra = {w->partner[i], w->lead[j], places, NULL};
 
-	extra.price = exact_subtract(exact_units(cost, d->exponent),
-								 exact_add(partner_price(d, i), lead_price(d, j)));
+	extra.price = exact_pair_price(&d->units, i, j, cost);
 	if (exact_sign(extra.price) < 0)
 		plan_write_extra(out, &extra);
 }
@@ -480,11 +370,11 @@ fill_head(PlanHead *head, CostDoc *d)
 	Numeric		gap = exact_subtract(d->plan_units, d->best_units);
 
 	head->mode = w->costs->mode;
-	head->quantum = ldexp(1, d->exponent);
+	head->quantum = ldexp(1, d->units.exponent);
 	head->unpaired = empty_price(d);
 	head->total_units = d->plan_units;
-	head->total_cost = exact_double(exact_add(d->plan_units, d->lock_units), d->exponent);
-	head->bound = proven ? exact_double(exact_add(d->best_units, d->lock_units), d->exponent) : NAN;
+	head->total_cost = exact_double(exact_add(d->plan_units, d->lock_units), d->units.exponent);
+	head->bound = proven ? exact_double(exact_add(d->best_units, d->lock_units), d->units.exponent) : NAN;
 	head->target_gap = NAN;
 	if (!proven)
 		head->notice[head->nnotice++] = psprintf("the prices do not prove the plan best: %s",
@@ -494,7 +384,7 @@ fill_head(PlanHead *head, CostDoc *d)
 			pstrdup("the total cost is beyond the largest number: it is total_units x quantum");
 	if (more_empty != 0 && !isnan(w->costs->unpaired))
 	{
-		Datum		price = NumericGetDatum(exact_units(w->costs->unpaired, d->exponent));
+		Datum		price = NumericGetDatum(exact_units(w->costs->unpaired, d->units.exponent));
 		Datum		places = NumericGetDatum(int64_to_numeric(more_empty));
 
 		gap = exact_add(gap, DatumGetNumeric(DirectFunctionCall2(numeric_mul, price, places)));
@@ -502,7 +392,7 @@ fill_head(PlanHead *head, CostDoc *d)
 	if (more_empty != 0 && isnan(w->costs->unpaired))
 		plan_head_gap(head, proven, false, NAN, more_empty);
 	else
-		plan_head_gap(head, proven, exact_sign(gap) == 0, exact_double(gap, d->exponent),
+		plan_head_gap(head, proven, exact_sign(gap) == 0, exact_double(gap, d->units.exponent),
 					  more_empty);
 	if (w->unknown > 0)
 		head->notice[head->nnotice++] =
@@ -513,9 +403,8 @@ fill_head(PlanHead *head, CostDoc *d)
 	if (w->prob.nlead == 0)
 		head->notice[head->nnotice++] = "no row names a lead";
 	plan_empty_notice(&d->empty, head);
-	head->nblocking = d->scan->nblocking;
-	head->blocking = plan_blocking_document((int) Min(d->scan->nblocking, PLAN_BLOCKING),
-											d->scan->blocking);
+	head->nblocking = d->scan->blocking.n;
+	head->blocking = plan_blocking_document(&d->scan->blocking, w->partner, w->lead);
 	head->priced = w->best.stats.priced;
 	head->rounds = w->best.stats.rounds;
 	head->memory = (int64) w->best.stats.peak;

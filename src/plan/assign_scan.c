@@ -5,23 +5,11 @@
  */
 #include "sipp.h"
 
-#include <float.h>
 #include <math.h>
 
 #include "miscadmin.h"
 
 #include "plan/assign_costs.h"
-
-/* A blocking pair by numbers, and what the two gain together. */
-typedef struct Blocking
-{
-	int			partner;
-	int			lead;
-	bool		unpriced;		/* an empty place that is worth more than any saving is filled */
-	double		gain;
-	double		partner_gain;	/* NaN: has an empty place */
-	double		lead_gain;		/* NaN: has room left */
-} Blocking;
 
 typedef struct Scan
 {
@@ -31,15 +19,7 @@ typedef struct Scan
 	bool	   *has_empty;
 	double	   *lead_worst;		/* [nlead] INFINITY: room left */
 	int		   *holder;			/* [nlead] the last partner seen to have it */
-	Blocking	blocking[PLAN_BLOCKING];
 } Scan;
-
-/* A difference of costs, which may be beyond the largest number. */
-static double
-difference(double a, double b)
-{
-	return Max(Min(a - b, DBL_MAX), -DBL_MAX);
-}
 
 /* What each side would give up for somebody better. */
 static void
@@ -82,40 +62,6 @@ find_worst(Scan *s)
 			s->lead_worst[j] = INFINITY;
 }
 
-/* Does a pair gain more than another? */
-static bool
-gains_more(const Blocking *a, const Blocking *b)
-{
-	if (a->unpriced != b->unpriced)
-		return a->unpriced;
-	return a->gain > b->gain;
-}
-
-/* Count a blocking pair; keep it if it is among the first. */
-static void
-note_blocking(Scan *s, int i, int j, double c)
-{
-	Blocking	b = {i, j, isinf(s->partner_worst[i]), 0, NAN, NAN};
-	int			at = (int) Min(s->out->nblocking, PLAN_BLOCKING);
-
-	b.gain = b.unpriced ? -c : difference(s->partner_worst[i], c);
-	if (!s->has_empty[i])
-		b.partner_gain = difference(s->partner_worst[i], c);
-	if (!isinf(s->lead_worst[j]))
-	{
-		b.lead_gain = difference(s->lead_worst[j], c);
-		b.gain = difference(b.gain, -b.lead_gain);
-	}
-	s->out->nblocking++;
-	if (at == PLAN_BLOCKING && !gains_more(&b, &s->blocking[at - 1]))
-		return;
-	at = Min(at, PLAN_BLOCKING - 1);
-	/* among equals the first to come stays first */
-	for (; at > 0 && gains_more(&b, &s->blocking[at - 1]); at--)
-		s->blocking[at] = s->blocking[at - 1];
-	s->blocking[at] = b;
-}
-
 /* Look at one partner's pairs. */
 static void
 scan_partner(Scan *s, int i)
@@ -142,7 +88,8 @@ scan_partner(Scan *s, int i)
 			s->out->runner_up_at[i] = k;
 		}
 		if (c < s->partner_worst[i] && c < s->lead_worst[j])
-			note_blocking(s, i, j, c);
+			plan_note_blocking(&s->out->blocking, i, j, c, s->partner_worst[i], s->has_empty[i],
+							   s->lead_worst[j]);
 	}
 }
 
@@ -168,13 +115,6 @@ costs_scan(const CostWork *w)
 	{
 		CHECK_FOR_INTERRUPTS();
 		scan_partner(s, i);
-	}
-	for (int k = 0; k < Min(out->nblocking, PLAN_BLOCKING); k++)
-	{
-		const Blocking *b = &s->blocking[k];
-
-		out->blocking[k] = (PlanGain) {w->partner[b->partner], w->lead[b->lead],
-			b->partner_gain, b->lead_gain};
 	}
 	pfree(s->partner_worst);
 	pfree(s->has_empty);

@@ -1,6 +1,7 @@
 /*
  * exact.c
- *		Numbers of type double as numeric, exactly; sipp.cost_units.
+ *		Numbers of type double, and prices over several levels, as numeric,
+ *		exactly; sipp.cost_units.
  *
  * A double is a whole number times a power of 2, and so is a price:
  * PostgreSQL's numeric holds both with all their digits.  (Its cast from
@@ -10,11 +11,12 @@
 
 #include <math.h>
 
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
+#include "utils/memutils.h"
 
 #include "plan/exact.h"
-#include "score/score.h"
 
 #define FUNC "sipp.cost_units"
 #define DIGITS 53				/* binary, of a double */
@@ -123,9 +125,97 @@ exact_double(Numeric units, int exponent)
 }
 
 /*
+ * A sum; what is left behind on the way is reset now and then, so that memory
+ * stays small however many there are.
+ */
+Numeric
+exact_sum(const double *x, int n, int exponent)
+{
+	MemoryContext old = CurrentMemoryContext;
+	MemoryContext scratch = AllocSetContextCreate(old, "sipp sum", ALLOCSET_SMALL_SIZES);
+	Numeric		total = int64_to_numeric(0);
+
+	for (int k = 0; k < n; k++)
+	{
+		Numeric		sum;
+
+		if (isnan(x[k]))
+			continue;
+		MemoryContextSwitchTo(scratch);
+		sum = exact_add(total, exact_units(x[k], exponent));
+		MemoryContextSwitchTo(old);
+		pfree(total);
+		total = DatumGetNumericCopy(NumericGetDatum(sum));
+		if (k % 100 == 99)
+		{
+			CHECK_FOR_INTERRUPTS();
+			MemoryContextReset(scratch);
+		}
+	}
+	MemoryContextDelete(scratch);
+	return total;
+}
+
+void
+exact_units_make(ExactUnits *units, const AssignLevels *levels, int exponent)
+{
+	units->levels = levels;
+	units->exponent = exponent;
+	units->step = palloc(sizeof(Numeric) * levels->n);
+	for (int l = 0; l < levels->n; l++)
+		units->step[l] = exact_power(levels->exponent[l] -
+									 (l + 1 < levels->n ? levels->exponent[l + 1] : exponent));
+}
+
+/* By Horner's rule, from the coarsest level on. */
+Numeric
+exact_price(const ExactUnits *units, int64_t *const *price, int k)
+{
+	Numeric		sum = NULL;
+
+	for (int l = 0; l < units->levels->n; l++)
+	{
+		if (price[l][k] != 0)
+			sum = sum ? exact_add(sum, int64_to_numeric(price[l][k])) :
+				int64_to_numeric(price[l][k]);
+		if (sum)
+			sum = DatumGetNumeric(DirectFunctionCall2(numeric_mul, NumericGetDatum(sum),
+													  NumericGetDatum(units->step[l])));
+	}
+	return sum ? sum : int64_to_numeric(0);
+}
+
+Numeric
+exact_pair_price(const ExactUnits *units, int i, int j, double cost)
+{
+	return exact_subtract(exact_units(cost, units->exponent),
+						  exact_add(exact_price(units, units->levels->u, i),
+									exact_price(units, units->levels->v, j)));
+}
+
+double
+exact_worth(const ExactUnits *units, int j, double cost)
+{
+	int			unit = Min(units->exponent, exact_last_bit(cost));
+	Numeric		sum = exact_units(cost, unit);
+	double		near;
+	int			last;
+
+	sum = exact_subtract(sum, exact_scale(exact_price(units, units->levels->v, j),
+										  units->exponent - unit));
+	near = exact_double(sum, unit);
+	if (isnan(near))
+		return INFINITY;
+	last = Min(unit, exact_last_bit(near));
+	if (exact_sign(exact_subtract(exact_units(near, last), exact_scale(sum, unit - last))) < 0)
+		near = nextafter(near, INFINITY);
+	return near;
+}
+
+/*
  * sipp_cost_units(cost, quantum): the whole number of units that stands for a
- * cost, for the inequalities of a certificate.  Units of powers of 2 are
- * rounded down, so that no cost is taken for more than it is.
+ * cost, for the inequalities of a certificate.  It is rounded down, so that no
+ * cost is taken for more than it is.
  */
 Datum
 sipp_cost_units(PG_FUNCTION_ARGS)
@@ -139,13 +229,7 @@ sipp_cost_units(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("argument \"cost\" of %s must be finite", FUNC),
 				 errdetail("It is %s.", float8out_internal(cost))));
-	if (quantum == 1 / SCORE_UNITS)
-	{
-		cost = rint(cost * SCORE_UNITS);
-		if (isfinite(cost))
-			PG_RETURN_NUMERIC(exact_units(cost, 0));
-	}
-	else if (isfinite(quantum) && quantum > 0 && frexp(quantum, &exponent) == 0.5)
+	if (isfinite(quantum) && quantum > 0 && frexp(quantum, &exponent) == 0.5)
 		PG_RETURN_NUMERIC(exact_units(cost, exponent - 1));
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

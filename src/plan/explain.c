@@ -15,10 +15,12 @@
 
 #include "common/shortest_dec.h"
 #include "miscadmin.h"
+#include "utils/memutils.h"
 
 #include "plan/pairing.h"
 
 #define MAX_DECIMALS 4
+#define PRICE_DECIMALS 5
 #define EVEN_CHANCE 0.5
 
 char *
@@ -59,104 +61,6 @@ rounded_text(double v, int decimals, bool up)
 }
 
 /*
- * What an empty place must be worth for this pair to be made if the lead had one
- * more place: its cost, and what the place would be worth to somebody else.
- * Plans of other modes have no prices.
- */
-static int64_t
-worth_needed(const PlanSolution *s, int j, int64_t c)
-{
-	return s->room[j] <= 0 && s->plan == &s->best ? c - s->best.v[j] : c;
-}
-
-/* The allowed lead below limit with whom one more place would cost the plan least. */
-static int
-cheapest_place(const AssignProblem *prob, const PlanSolution *s, int i, int64_t limit,
-			   int64_t *units)
-{
-	int			n = plan_row_size(prob, i);
-	int			best = -1;
-	int64_t		best_worth = ASSIGN_NONE;
-
-	for (int k = 0; k < n; k++)
-	{
-		int			j = plan_row_lead(prob, i, k);
-		int64_t		beyond = worth_needed(s, j, 0);
-		int64_t		c;
-
-		c = plan_row_cost(prob, i, k, best < 0 ? limit : Min(limit, best_worth - beyond));
-		if (c == ASSIGN_NONE || plan_has_lead(s->plan, i, j))
-			continue;
-		best = j;
-		best_worth = c + beyond;
-		*units = c;
-	}
-	return best;
-}
-
-/* The cheapest lead with room, however dear. */
-static int64_t
-cheapest_with_room(const AssignProblem *prob, const PlanSolution *s, int i)
-{
-	int			n = plan_row_size(prob, i);
-	int64_t		best = ASSIGN_NONE;
-
-	for (int k = 0; k < n; k++)
-	{
-		int			j = plan_row_lead(prob, i, k);
-
-		if (s->room[j] > 0 && !plan_has_lead(s->plan, i, j))
-			best = Min(best, plan_row_cost(prob, i, k, best));
-	}
-	return best;
-}
-
-/*
- * What it takes to be worth it, as the last part of a relaxation, or "".  Where
- * an empty place costs more than any saving it always is.
- */
-static char *
-worth_text(const AssignProblem *prob, const PlanSolution *s, int j, int64_t c, bool priced,
-		   double quantum, const char *before)
-{
-	int64_t		worth = worth_needed(s, j, c);
-
-	if (!priced || (c < prob->unpaired && worth <= prob->unpaired))
-		return "";
-	return psprintf("%sunpaired_cost >= %s", before, plan_number_text(plan_cost(worth + 1, quantum)));
-}
-
-/*
- * Why a place of a partner stays empty although there are other eligible leads, and
- * the cheapest change that would fill it; false if there are none.
- */
-static bool
-reason_allowed(const PlanWork *w, const PlanSolution *s, int i, char **reason, char **relaxation)
-{
-	const AssignProblem *prob = &w->prob;
-	bool		priced = !isnan(w->unpaired_cost);
-	double		quantum = 1 / SCORE_UNITS;
-	bool		full = s->runner_up_units[i] < prob->unpaired;
-	int64_t		c;
-	int			j;
-
-	if (s->runner_up[i] < 0)
-		return false;
-	CHECK_FOR_INTERRUPTS();
-	*reason = pstrdup(full ? "all eligible leads are full" :
-					  "no eligible lead costs less than unpaired_cost");
-	if (!full && (c = cheapest_with_room(prob, s, i)) != ASSIGN_NONE)
-		*relaxation = psprintf("unpaired_cost >= %s", plan_number_text(plan_cost(c + 1, quantum)));
-	else
-	{
-		j = cheapest_place(prob, s, i, full ? prob->unpaired : ASSIGN_NONE, &c);
-		*relaxation = psprintf("one more place at %s%s", w->lead_id[j],
-							   worth_text(prob, s, j, c, priced, quantum, " and "));
-	}
-	return true;
-}
-
-/*
  * Looking at leads none of which is allowed.  Each question about a partner has
  * a scorer of its own, with other options, so that its early exits serve here as
  * they do for the plan.
@@ -169,6 +73,7 @@ struct PlanReasons
 	Scorer	   *before[PAIR_RULES]; /* without this rule and all later ones */
 	Scorer	   *likeness;		/* costs by similarity alone, without its floor */
 	Scorer	   *value;			/* costs by score alone, without its floor */
+	double	   *worth;			/* [nlead] -v_j, rounded; NULL while nobody asked */
 	double	   *place;			/* [nlead][3] on the unit sphere */
 };
 
@@ -185,6 +90,132 @@ plan_reasons_make(const PlanWork *w)
 	r->work = w;
 	r->cxt = CurrentMemoryContext;
 	return r;
+}
+
+/* Have places with a lead a price: is it full, and the plan the cheapest? */
+static bool
+is_priced(const PlanSolution *s, int j)
+{
+	return s->room[j] <= 0 && s->plan == &s->best;
+}
+
+/* What one more place with lead j would be worth to somebody else, nearly. */
+static double
+worth_elsewhere(PlanReasons *r, const PlanSolution *s, int j)
+{
+	if (!is_priced(s, j))
+		return 0;
+	if (r->worth == NULL)
+	{
+		MemoryContext cxt = AllocSetContextCreate(r->cxt, "sipp worth", ALLOCSET_SMALL_SIZES);
+
+		r->worth = MemoryContextAllocHuge(r->cxt, sizeof(double) * (Size) r->work->nlead);
+		for (int k = 0; k < r->work->nlead; k++)
+		{
+			MemoryContext old = MemoryContextSwitchTo(cxt);
+
+			CHECK_FOR_INTERRUPTS();
+			r->worth[k] = -exact_double(exact_price(&s->units, s->levels.v, k), s->units.exponent);
+			MemoryContextSwitchTo(old);
+			MemoryContextReset(cxt);
+		}
+		MemoryContextDelete(cxt);
+	}
+	return r->worth[j];
+}
+
+/*
+ * What an empty place must be worth for this pair to be made if the lead had one
+ * more place: its cost, and what the place would be worth to somebody else.
+ * Plans of other modes have no prices.
+ */
+static double
+worth_needed(const PlanSolution *s, int j, double cost)
+{
+	return is_priced(s, j) ? exact_worth(&s->units, j, cost) : cost;
+}
+
+/* The allowed lead below limit with whom one more place would cost the plan least. */
+static int
+cheapest_place(PlanReasons *r, const PlanSolution *s, int i, double limit, double *cost)
+{
+	int			best = -1;
+	double		best_worth = INFINITY;
+
+	*cost = INFINITY;
+	for (int j = 0; j < r->work->nlead; j++)
+	{
+		double		beyond = worth_elsewhere(r, s, j);
+		double		c = plan_pair_cost(r->work, i, j, Min(limit, best_worth - beyond));
+
+		if (isinf(c) || plan_has_lead(s->plan, i, j))
+			continue;
+		best = j;
+		best_worth = c + beyond;
+		*cost = c;
+	}
+	return best;
+}
+
+/* The cheapest lead with room, however dear. */
+static double
+cheapest_with_room(const PlanWork *w, const PlanSolution *s, int i)
+{
+	double		best = INFINITY;
+
+	for (int j = 0; j < w->nlead; j++)
+		if (s->room[j] > 0 && !plan_has_lead(s->plan, i, j))
+			best = Min(best, plan_pair_cost(w, i, j, best));
+	return best;
+}
+
+/* A price of an empty place that is certainly more than so much, with a few decimals. */
+static char *
+price_text(double worth)
+{
+	return rounded_text(nextafter(worth, INFINITY), PRICE_DECIMALS, true);
+}
+
+/*
+ * What it takes to be worth it, as the last part of a relaxation, or "".  Where
+ * an empty place costs more than any saving it always is.
+ */
+static char *
+worth_text(const PlanWork *w, const PlanSolution *s, int j, double cost, const char *before)
+{
+	double		worth = worth_needed(s, j, cost);
+
+	if (isnan(w->unpaired_cost) || (cost < w->empty && worth <= w->empty))
+		return "";
+	return psprintf("%sunpaired_cost >= %s", before, price_text(worth));
+}
+
+/*
+ * Why a place of a partner stays empty although there are other eligible leads, and
+ * the cheapest change that would fill it; false if there are none.
+ */
+static bool
+reason_allowed(PlanReasons *r, const PlanSolution *s, int i, char **reason, char **relaxation)
+{
+	const PlanWork *w = r->work;
+	bool		full = s->runner_up_cost[i] < w->empty;
+	double		cost;
+	int			j;
+
+	if (s->runner_up[i] < 0)
+		return false;
+	CHECK_FOR_INTERRUPTS();
+	*reason = pstrdup(full ? "all eligible leads are full" :
+					  "no eligible lead costs less than unpaired_cost");
+	if (!full && !isinf(cost = cheapest_with_room(w, s, i)))
+		*relaxation = psprintf("unpaired_cost >= %s", price_text(cost));
+	else
+	{
+		j = cheapest_place(r, s, i, full ? w->empty : INFINITY, &cost);
+		*relaxation = psprintf("one more place at %s%s", w->lead_id[j],
+							   worth_text(w, s, j, cost, " and "));
+	}
+	return true;
 }
 
 /* Is a rule in force? */
@@ -314,7 +345,7 @@ is_other(const PlanWork *w, const PlanSolution *s, int i, int j)
 static bool
 allows(const PlanWork *w, Scorer *scorer, int i, int j)
 {
-	return scorer_units(scorer, w->partner[i], w->lead[j], ASSIGN_NONE) != ASSIGN_NONE;
+	return !isinf(scorer_cost(scorer, w->partner[i], w->lead[j], INFINITY));
 }
 
 /* Does a scorer allow any other lead? */
@@ -331,18 +362,18 @@ allows_any(const PlanWork *w, const PlanSolution *s, Scorer *scorer, int i)
 /* The other lead that costs least by a scorer, below limit, with room if that matters. */
 static int
 cheapest_lead(const PlanWork *w, const PlanSolution *s, Scorer *scorer, int i, bool with_room,
-			  int64_t *limit)
+			  double *limit)
 {
 	int			best = -1;
 
 	CHECK_FOR_INTERRUPTS();
 	for (int j = 0; j < w->nlead; j++)
 	{
-		int64_t		c;
+		double		c;
 
 		if (with_room && s->room[j] <= 0)
 			continue;
-		c = scorer_units(scorer, w->partner[i], w->lead[j], *limit);
+		c = scorer_cost(scorer, w->partner[i], w->lead[j], *limit);
 		if (c < *limit && is_other(w, s, i, j))
 		{
 			best = j;
@@ -352,25 +383,25 @@ cheapest_lead(const PlanWork *w, const PlanSolution *s, Scorer *scorer, int i, b
 	return best;
 }
 
-/* The lead with the best part or score, among those that cost least to a unit. */
+/* The lead with the best part or score, among those that cost least. */
 static double
 best_value(const PlanWork *w, const PlanSolution *s, Scorer *scorer, int i, bool score)
 {
-	int64_t		limit = ASSIGN_NONE;
+	double		limit = INFINITY;
 	double		best = 0;
 
 	CHECK_FOR_INTERRUPTS();
 	for (int j = 0; j < w->nlead; j++)
 	{
-		int64_t		c = scorer_units(scorer, w->partner[i], w->lead[j], limit);
+		double		c = scorer_cost(scorer, w->partner[i], w->lead[j], limit);
 		PairScore	x;
 
 		if (c >= limit || !is_other(w, s, i, j))
 			continue;
 		scorer_pair(w->scorer, w->partner[i], w->lead[j], &x);
 		best = Max(best, score ? x.score : x.part[PART_SIMILARITY]);
-		/* one just as cheap may be better by less than a unit */
-		limit = c + 1;
+		/* rounding may hide that one just as cheap is better */
+		limit = nextafter(c, INFINITY);
 	}
 	return best;
 }
@@ -561,12 +592,12 @@ find_relaxation(PlanReasons *r, const PlanSolution *s, int i)
 	const PlanWork *w = r->work;
 	int			best = -1;
 	PairRule	best_rule = RULE_SELF;
-	int64_t		limit = ASSIGN_NONE;
+	double		limit = INFINITY;
 	char	   *text;
 
 	for (int with_room = 1; with_room >= 0 && best < 0; with_room--)
 	{
-		limit = with_room ? w->prob.unpaired : ASSIGN_NONE;
+		limit = with_room ? w->empty : INFINITY;
 		for (int k = 0; k < (int) lengthof(relaxable); k++)
 		{
 			int			j;
@@ -584,8 +615,7 @@ find_relaxation(PlanReasons *r, const PlanSolution *s, int i)
 	if (best < 0)
 		return NULL;
 	text = psprintf("%s%s", option_text(w, i, best, best_rule),
-					worth_text(&w->prob, s, best, limit, !isnan(w->unpaired_cost), 1 / SCORE_UNITS,
-							   ", "));
+					worth_text(w, s, best, limit, ", "));
 	if (s->room[best] <= 0)
 		return psprintf("%s and one more place at %s", text, w->lead_id[best]);
 	return psprintf("%s would allow %s", text, w->lead_id[best]);
@@ -598,7 +628,7 @@ plan_reason(PlanReasons *r, const PlanSolution *s, int i, char **reason, char **
 	int			first = s->plan->place_start[i];
 	bool		has_some = s->plan->lead[first] >= 0 || w->lock_start[i] < w->lock_start[i + 1];
 
-	if (!reason_allowed(w, s, i, reason, relaxation))
+	if (!reason_allowed(r, s, i, reason, relaxation))
 	{
 		*reason = find_reason(r, s, i);
 		*relaxation = *reason == NULL ? NULL : find_relaxation(r, s, i);

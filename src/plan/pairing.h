@@ -6,13 +6,16 @@
 #ifndef SIPP_PAIRING_H
 #define SIPP_PAIRING_H
 
+#include <math.h>
+
+#include "plan/exact.h"
 #include "plan/plan.h"
 
 typedef struct PlanWork
 {
 	const Schools *schools;
 	const Scale *scale;
-	const Scorer *scorer;
+	Scorer	   *scorer;
 	ScoreOptions options;
 	PlanMode mode;
 	int			supports;		/* places of a partner */
@@ -37,8 +40,36 @@ typedef struct PlanWork
 	/* without what locked pairs take */
 	int		   *places;
 	int		   *capacity;
-	AssignProblem prob;
+	AssignProblem prob;			/* costs in units of 2^exponent */
+	int			exponent;
+	double		quantum;		/* 2^exponent */
+	double		empty;			/* cost of an empty place; infinite: beyond all savings */
 } PlanWork;
+
+/* A plan, and from all its pairs once more what else there is to say of them. */
+typedef struct PlanSolution
+{
+	AssignResult best;			/* the cheapest plan */
+	AssignLevels levels;		/* and its prices */
+	bool		refined;		/* of costs as they are, not as rounded to the quantum */
+	AssignFault fault;			/* ASSIGN_PROVEN, or what is wrong with them */
+	AssignResult made;			/* the plan of another mode */
+	const AssignResult *plan;	/* the one of the two that is the plan */
+	int		   *room;			/* [nlead] places that the plan leaves free */
+	int		   *runner_up;		/* [npartner] cheapest lead that it has not; -1: none */
+	double	   *runner_up_cost;
+	PlanBlockings blocking;
+
+	/* costs, NaN where a place is empty or nothing is known */
+	double	   *best_cost;		/* [nplace] of the cheapest plan */
+	double	   *plan_cost;		/* [nplace] of the plan */
+	double	   *lock_cost;		/* [nlock] */
+	int			last_bit;		/* the smallest exponent of any of their bits */
+	ExactUnits	units;			/* of prices */
+} PlanSolution;
+
+/* solve.c: solve and check; order is that of PLAN_GREEDY. */
+extern void plan_solve(PlanWork *w, const int *order, const char *func, PlanSolution *s);
 
 /* Is this a locked pair? */
 static inline bool
@@ -60,6 +91,15 @@ plan_has_lead(const AssignResult *plan, int i, int j)
 	return false;
 }
 
+/* Cost of partner i with lead j if it is below limit, otherwise infinite. */
+static inline double
+plan_pair_cost(const PlanWork *w, int i, int j, double limit)
+{
+	if (w->nlock > 0 && plan_is_locked(w, i, j))
+		return INFINITY;
+	return scorer_cost(w->scorer, w->partner[i], w->lead[j], limit);
+}
+
 /* plan_reason.c: why a place of partner i is empty, and what would fill it. */
 typedef struct PlanReasons PlanReasons;
 
@@ -68,6 +108,6 @@ extern void plan_reason(PlanReasons *r, const PlanSolution *s, int i, char **rea
 						char **relaxation);
 
 /* plan_pairs.c: the solved plan as a document. */
-extern Datum plan_document(const PlanWork *w, const PlanSolution *s);
+extern Datum plan_document(PlanWork *w, const PlanSolution *s);
 
 #endif							/* SIPP_PAIRING_H */

@@ -20,6 +20,9 @@
 
 #define FUNC "sipp.pairing_plan"
 #define MAX_SUPPORTS PLAN_MAX_PLACES
+#define COST_BITS 39
+
+StaticAssertDecl(ASSIGN_MAX_COST == (int64_t) 2 << COST_BITS, "costs must fit the solver's range");
 
 /* Arguments of sipp.pairing_plan. */
 enum
@@ -283,20 +286,25 @@ number_schools(PlanWork *w, const Lock *lock)
 			w->capacity[j] = 0;
 }
 
-/* The solver's question: what does the pair cost? */
+/* The solver's question: what does the pair cost, in units? */
 static int64_t
-pair_cost(void *ctx, int i, int j, int64_t limit)
+pair_units(void *ctx, int i, int j, int64_t limit)
 {
 	PlanWork   *w = ctx;
+	double		cost = plan_pair_cost(w, i, j, (double) limit * w->quantum);
+	int64_t		units;
 
-	if (w->nlock > 0 && plan_is_locked(w, i, j))
+	if (isinf(cost))
 		return ASSIGN_NONE;
-	return scorer_units(unconstify(Scorer *, w->scorer), w->partner[i], w->lead[j], limit);
+	units = assign_units(cost, w->exponent);
+	return units < limit ? units : ASSIGN_NONE;
 }
 
 /*
- * The problem, with a price of an empty place by which no saving could make up
- * for it, unless a lower one is given.
+ * The problem, in units as fine as the solver takes: the dearest pair costs less
+ * than 2^COST_BITS of them, a bit less than ASSIGN_MAX_COST, so that rounding has
+ * room.  An empty place has a price by which no saving could make up for it,
+ * unless a lower one is given.
  */
 static void
 make_problem(PlanWork *w)
@@ -315,22 +323,24 @@ make_problem(PlanWork *w)
 				 errhint("Make a plan for each sector of its own.")));
 	if (w->options.authority == AUTHORITY_PREFER)
 		dearest += w->options.same_authority_cost;
-	Assert(dearest * SCORE_UNITS + 1 <= (double) ASSIGN_MAX_COST);
+	(void) frexp(dearest, &w->exponent);	/* dearest < 2^exponent */
+	w->exponent -= COST_BITS;
+	w->quantum = ldexp(1, w->exponent);
 
 	w->prob.npartner = w->npartner;
 	w->prob.nlead = w->nlead;
 	w->prob.places = w->places;
 	w->prob.capacity = w->capacity;
-	/* one unit more for rounding */
-	w->prob.unpaired = 1 + places * ((int64) ceil(dearest * SCORE_UNITS) + 1);
-	if (!isnan(w->unpaired_cost))
+	/* no cost is below 0; half a unit more for rounding each */
+	w->prob.unpaired = 1 + places * ((int64) ceil(dearest / w->quantum) + 1);
+	w->empty = INFINITY;
+	if (!isnan(w->unpaired_cost) &&
+		w->unpaired_cost / w->quantum < (double) w->prob.unpaired)
 	{
-		double		given = rint(w->unpaired_cost * SCORE_UNITS);
-
-		if (given < (double) w->prob.unpaired)
-			w->prob.unpaired = (int64) given;
+		w->empty = w->unpaired_cost + 0.0;	/* not -0 */
+		w->prob.unpaired = assign_units(w->empty, w->exponent);
 	}
-	w->prob.cost = pair_cost;
+	w->prob.cost = pair_units;
 	w->prob.cost_ctx = w;
 	plan_hooks(&w->prob.hooks);
 }
@@ -389,7 +399,7 @@ sipp_pairing_plan(PG_FUNCTION_ARGS)
 	number_schools(&w, read_locked(fcinfo, &w));
 	w.scorer = scorer_make(w.schools, w.scale, &w.options);
 	make_problem(&w);
-	plan_solve(&w.prob, w.mode, w.mode == PLAN_GREEDY ? order_by_need(&w) : NULL, FUNC, &s);
+	plan_solve(&w, w.mode == PLAN_GREEDY ? order_by_need(&w) : NULL, FUNC, &s);
 	doc = plan_document(&w, &s);
 
 	MemoryContextSwitchTo(old);

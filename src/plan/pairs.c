@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 
 #include "plan/pairing.h"
@@ -31,31 +32,6 @@ static void
 score_pair(const PlanWork *w, int i, int j, PairScore *x)
 {
 	scorer_pair(w->scorer, w->partner[i], w->lead[j], x);
-}
-
-/* Sum of the pairs' costs, those of locked pairs included. */
-static double
-total_cost(const PlanWork *w, const AssignResult *plan)
-{
-	double		sum = 0;
-	PairScore	x;
-
-	for (int i = 0; i < w->npartner; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		for (int k = w->lock_start[i]; k < w->lock_start[i + 1]; k++)
-		{
-			score_pair(w, i, w->lock_lead[k], &x);
-			sum += isnan(x.cost) ? 0 : x.cost;
-		}
-		for (int p = plan->place_start[i]; p < plan->place_start[i + 1]; p++)
-			if (plan->lead[p] >= 0)
-			{
-				score_pair(w, i, plan->lead[p], &x);
-				sum += x.cost;
-			}
-	}
-	return sum;
 }
 
 /* The gap that counts as fully usable, if there is one for all. */
@@ -118,17 +94,12 @@ fill_pair(const PlanWork *w, int i, int j, bool locked, PlanPlace *place, Remark
 static void
 fill_runner_up(const PlanWork *w, const PlanSolution *s, int i, PlanPlace *place)
 {
-	PairScore	x;
-
 	place->margin = NAN;
 	if (s->runner_up[i] < 0)
 		return;
 	place->runner_up = w->lead_id[s->runner_up[i]];
 	if (place->lead != NULL)
-	{
-		score_pair(w, i, s->runner_up[i], &x);
-		place->margin = x.cost - place->cost;
-	}
+		place->margin = s->runner_up_cost[i] - place->cost;
 }
 
 /* A partner with its places: the locked ones, the others, the empty ones. */
@@ -143,7 +114,7 @@ write_partner(PlanWriter *out, const PlanWork *w, const PlanSolution *s, int i,
 	partner.id = w->partner_id[i];
 	partner.role = school_role_name(w->schools->school[w->partner[i]].role);
 	partner.places = w->places[i];
-	partner.price = int64_to_numeric(s->best.u[i]);
+	partner.price = exact_price(&s->units, s->levels.u, i);
 	partner.nplace = nlock + w->places[i];
 	partner.place = palloc0(sizeof(PlanPlace) * partner.nplace);
 	for (int k = 0; k < partner.nplace; k++)
@@ -236,25 +207,90 @@ add_notices(PlanHead *head, const PlanWork *w, Remarks *remarks)
 	add_notice(head, remarks->unknown, "locked without a cost, in none of the sums");
 }
 
-/* The prices that locked pairs need to fit in with the others, counting for nothing. */
+/* The price of a pair that costs less than its partner's and its lead's together. */
 static void
-write_locked_prices(PlanWriter *out, const PlanWork *w, const PlanSolution *s)
+write_extra(PlanWriter *out, const PlanWork *w, const PlanSolution *s, int i, int j, double cost,
+			int places)
 {
-	for (int i = 0; i < w->npartner; i++)
-		for (int k = w->lock_start[i]; k < w->lock_start[i + 1]; k++)
-		{
-			int			j = w->lock_lead[k];
-			int64_t		c = scorer_units(unconstify(Scorer *, w->scorer), w->partner[i],
-										 w->lead[j], ASSIGN_NONE);
-			PlanExtra	extra = {w->partner_id[i], w->lead_id[j], 0, NULL};
+	PlanExtra	extra = {w->partner_id[i], w->lead_id[j], places, NULL};
 
-			if (c == ASSIGN_NONE)
-				continue;
-			c -= s->best.u[i] + s->best.v[j];
-			extra.price = int64_to_numeric(c);
-			if (c < 0)
-				plan_write_extra(out, &extra);
-		}
+	extra.price = exact_pair_price(&s->units, i, j, cost);
+	if (exact_sign(extra.price) < 0)
+		plan_write_extra(out, &extra);
+}
+
+/*
+ * The prices of a partner's pairs in the cheapest plan, of which one of one place
+ * needs none, and those that its locked pairs need to fit in with the others,
+ * counting for nothing.
+ */
+static void
+write_extras(PlanWriter *out, PlanWork *w, const PlanSolution *s, int i)
+{
+	for (int p = s->best.place_start[i]; p < s->best.place_start[i + 1]; p++)
+		if (s->best.lead[p] >= 0 && w->places[i] > 1)
+			write_extra(out, w, s, i, s->best.lead[p], s->best_cost[p], 1);
+	for (int k = w->lock_start[i]; k < w->lock_start[i + 1]; k++)
+	{
+		int			j = w->lock_lead[k];
+		double		cost = scorer_cost(w->scorer, w->partner[i], w->lead[j], INFINITY);
+
+		if (!isinf(cost))
+			write_extra(out, w, s, i, j, cost, 0);
+	}
+}
+
+/* Sum of the plan's costs, each rounded to the quantum. */
+static int64
+rounded_units(const PlanWork *w, const PlanSolution *s)
+{
+	int64		sum = 0;
+
+	for (int p = 0; p < s->plan->nplace; p++)
+		sum += isnan(s->plan_cost[p]) ? 0 : assign_units(s->plan_cost[p], w->exponent);
+	return sum;
+}
+
+/*
+ * How dear the plan is and how far from the bound.  Prices of costs that are
+ * rounded to a quantum prove it for those as they are but for a quantum a place:
+ * half a one of the plan, half a one of any other.
+ */
+static void
+fill_costs(PlanHead *head, const PlanWork *w, const PlanSolution *s)
+{
+	int			unit = s->units.exponent;
+	int			exponent = s->last_bit;
+	bool		proven = s->fault == ASSIGN_PROVEN;
+	int64		more_empty = s->plan->empty - s->best.empty;
+	double		slack = s->refined ? 0 : s->best.nplace * w->quantum;
+	Numeric		best = exact_sum(s->best_cost, s->best.nplace, exponent);
+	Numeric		plan = exact_sum(s->plan_cost, s->plan->nplace, exponent);
+	Numeric		locked = exact_sum(s->lock_cost, w->nlock, exponent);
+	Numeric		gap = exact_subtract(plan, best);
+	bool		cheapest;
+
+	head->quantum = ldexp(1, unit);
+	head->unpaired = isinf(w->empty) ?
+		exact_scale(int64_to_numeric(w->prob.unpaired), w->exponent - unit) :
+		exact_units(w->empty, unit);
+	head->total_units = s->refined ? plan : int64_to_numeric(rounded_units(w, s));
+	head->total_cost = exact_double(exact_add(plan, locked), exponent);
+	head->bound = proven ? exact_double(exact_add(best, locked), exponent) - slack : NAN;
+	if (!proven)
+		head->notice[head->nnotice++] = psprintf("the prices do not prove the plan best: %s",
+												 assign_fault_text(s->fault));
+	if (more_empty != 0)
+	{
+		Numeric		empty = isinf(w->empty) ? int64_to_numeric(1) : exact_units(w->empty, exponent);
+		Numeric		places = int64_to_numeric(more_empty);
+
+		gap = exact_add(gap, DatumGetNumeric(DirectFunctionCall2(numeric_mul, NumericGetDatum(empty),
+																 NumericGetDatum(places))));
+	}
+	cheapest = exact_sign(gap) == 0;
+	plan_head_gap(head, proven, cheapest, more_empty != 0 && isinf(w->empty) ? NAN :
+				  exact_double(gap, exponent) + slack, more_empty);
 }
 
 /* The schools that take no part. */
@@ -277,9 +313,10 @@ write_out(PlanWriter *out, const PlanWork *w)
 }
 
 Datum
-plan_document(const PlanWork *w, const PlanSolution *s)
+plan_document(PlanWork *w, const PlanSolution *s)
 {
 	PlanWriter	out;
+	MemoryContext old;
 	PlanHead	head = {0};
 	Remarks		remarks = {.empty = {.cxt = CurrentMemoryContext}};
 	PlanReasons *reasons = plan_reasons_make(w);
@@ -287,37 +324,36 @@ plan_document(const PlanWork *w, const PlanSolution *s)
 											  ALLOCSET_DEFAULT_SIZES);
 
 	plan_write_begin(&out);
+	old = MemoryContextSwitchTo(row);
 	for (int i = 0; i < w->npartner; i++)
 	{
-		MemoryContext old = MemoryContextSwitchTo(row);
-
 		CHECK_FOR_INTERRUPTS();
 		write_partner(&out, w, s, i, reasons, &remarks);
-		MemoryContextSwitchTo(old);
 		MemoryContextReset(row);
 	}
 	for (int j = 0; j < w->nlead; j++)
 	{
-		PlanLead	lead = {w->lead_id[j], w->capacity[j], int64_to_numeric(s->best.v[j])};
+		PlanLead	lead = {w->lead_id[j], w->capacity[j], exact_price(&s->units, s->levels.v, j)};
 
+		CHECK_FOR_INTERRUPTS();
 		plan_write_lead(&out, &lead);
+		MemoryContextReset(row);
 	}
-	for (int64_t k = 0; k < s->best.nextra; k++)
+	for (int i = 0; i < w->npartner; i++)
 	{
-		const AssignExtra *x = &s->best.extra[k];
-		PlanExtra	extra = {w->partner_id[x->partner], w->lead_id[x->lead], 1, int64_to_numeric(x->w)};
-
-		plan_write_extra(&out, &extra);
+		write_extras(&out, w, s, i);
+		MemoryContextReset(row);
 	}
-	write_locked_prices(&out, w, s);
+	MemoryContextSwitchTo(old);
 	write_out(&out, w);
 
 	head.mode = w->mode;
-	head.quantum = 1 / SCORE_UNITS;
-	head.unpaired_cost = w->unpaired_cost;
-	head.total_cost = total_cost(w, s->plan);
-	head.bound = s->plan == &s->best ? head.total_cost : total_cost(w, &s->best);
-	plan_head_solution(&head, &w->prob, s, w->partner_id, w->lead_id);
+	fill_costs(&head, w, s);
+	head.nblocking = s->blocking.n;
+	head.blocking = plan_blocking_document(&s->blocking, w->partner_id, w->lead_id);
+	head.priced = s->best.stats.priced;
+	head.rounds = s->best.stats.rounds;
+	head.memory = (int64) s->best.stats.peak;
 	head.target_gap = common_target(w);
 	head.nsubject = w->schools->nsubject;
 	head.subject = w->schools->subject_name;

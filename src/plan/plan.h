@@ -31,32 +31,34 @@ typedef enum PlanMode
 #define PLAN_GAP 1e-9			/* of the total cost, up to which a plan is certified */
 #define PLAN_MAX_PLACES 100		/* of one partner */
 
-/*
- * plan_solve.c
- */
-
-/* Two schools that would each rather have the other. */
+/* Two schools that would each rather have the other; gains in cost. */
 typedef struct PlanBlocking
 {
 	int			partner;
 	int			lead;
-	int64_t		partner_gain;	/* in units; ASSIGN_NONE: the partner has an empty place */
-	int64_t		lead_gain;		/* ASSIGN_NONE: the lead has room left */
-	int64_t		gain;			/* joint, an empty place being worth its price */
+	bool		unpriced;		/* an empty place that is worth more than any saving is filled */
+	double		gain;			/* joint, a priced empty place being worth its price */
+	double		partner_gain;	/* NaN: has an empty place */
+	double		lead_gain;		/* NaN: has room left */
 } PlanBlocking;
 
-typedef struct PlanSolution
+typedef struct PlanBlockings
 {
-	AssignResult best;			/* the cheapest plan with its prices */
-	AssignResult made;			/* the plan of another mode */
-	const AssignResult *plan;	/* the one of the two that is the plan */
-	AssignFault fault;			/* ASSIGN_PROVEN, or what is wrong with best */
-	int		   *room;			/* [nlead] places that the plan leaves free */
-	int		   *runner_up;		/* [npartner] cheapest lead that it has not; -1: none */
-	int64_t    *runner_up_units;
-	int64_t		nblocking;
-	PlanBlocking blocking[PLAN_BLOCKING];	/* by joint gain */
-} PlanSolution;
+	int64		n;
+	PlanBlocking first[PLAN_BLOCKING];	/* by joint gain */
+} PlanBlockings;
+
+/*
+ * blocking.c: count a pair that costs less than what each of the two gives up for it
+ * (infinite: an empty place beyond all savings; room left), and keep it if it
+ * is among the first.
+ */
+extern void plan_note_blocking(PlanBlockings *list, int partner, int lead, double cost,
+							   double partner_worst, bool has_empty, double lead_worst);
+
+/* The first of them as they are reported. */
+extern Jsonb *plan_blocking_document(const PlanBlockings *list, char *const *partner,
+									 char *const *lead);
 
 /* An error of the solver: of size, or one that cannot happen. */
 extern void plan_check_status(AssignStatus status, const char *func);
@@ -64,30 +66,8 @@ extern void plan_check_status(AssignStatus status, const char *func);
 /* Memory and interrupts for a problem, in the current context. */
 extern void plan_hooks(AssignHooks *hooks);
 
-/* Solve and check; order is that of PLAN_GREEDY. */
-extern void plan_solve(const AssignProblem *prob, PlanMode mode, const int *order,
-					   const char *func, PlanSolution *out);
-
-/* Cost of so many units; a decimal quantum is divided by its inverse, to be exact. */
-static inline double
-plan_cost(int64 units, double quantum)
-{
-	return quantum == 1 / SCORE_UNITS ? units / SCORE_UNITS : units * quantum;
-}
-
 /* Where a listed pair stands; it must be listed. */
 extern int64_t plan_row_find(const AssignProblem *prob, int i, int j);
-
-/* A blocking pair as it is reported: gains in cost, NaN where a side has nobody yet. */
-typedef struct PlanGain
-{
-	char	   *partner;
-	char	   *lead;
-	double		partner_gain;
-	double		lead_gain;
-} PlanGain;
-
-extern Jsonb *plan_blocking_document(int n, const PlanGain *gain);
 
 /*
  * Note how far the plan is from the bound, in the costs' own units and with empty
@@ -100,29 +80,6 @@ typedef struct PlanHead PlanHead;
 
 extern void plan_head_gap(PlanHead *head, bool proven, bool cheapest, double gap,
 						  int64 more_empty);
-
-/* The leads to look at for a partner, whichever way costs are given: k-th of so many. */
-static inline int
-plan_row_size(const AssignProblem *prob, int i)
-{
-	return prob->cost ? prob->nlead : (int) (prob->row_start[i + 1] - prob->row_start[i]);
-}
-
-static inline int
-plan_row_lead(const AssignProblem *prob, int i, int k)
-{
-	return prob->cost ? k : prob->row_lead[prob->row_start[i] + k];
-}
-
-/* The cost if it is below limit, otherwise ASSIGN_NONE. */
-static inline int64_t
-plan_row_cost(const AssignProblem *prob, int i, int k, int64_t limit)
-{
-	int64_t		c = prob->cost ? prob->cost(prob->cost_ctx, i, k, limit)
-		: prob->row_cost[prob->row_start[i] + k];
-
-	return c < limit ? c : ASSIGN_NONE;
-}
 
 /* plan_reason.c: a number in a text, as short as it can be and still itself. */
 extern char *plan_number_text(double v);
@@ -141,7 +98,6 @@ struct PlanHead
 	double		total_cost;		/* NaN: beyond the largest double */
 	double		bound;			/* NaN: not proven, or beyond the largest double */
 	double		gap;			/* NaN: the same, or plans of different sizes */
-	double		unpaired_cost;	/* as given; NaN: none.  It is not stored */
 	bool		certified;
 	double		target_gap;		/* NaN: none, or several */
 	int64		nblocking;
@@ -253,10 +209,6 @@ extern void plan_empty_notice(PlanEmpty *e, PlanHead *head);
 
 extern const char *plan_mode_name(PlanMode mode);
 extern bool plan_mode_find(const char *name, PlanMode *mode);
-
-/* Fills in what follows from the solution; quantum, total_cost and bound must be set. */
-extern void plan_head_solution(PlanHead *head, const AssignProblem *prob, const PlanSolution *s,
-							   char *const *partner, char *const *lead);
 
 /* Rows come list by list; a list of which there are none may be left out. */
 extern void plan_write_begin(PlanWriter *w);

@@ -221,10 +221,10 @@ COMMENT ON COLUMN sipp.plan_report.unpaired IS 'places without one';
 COMMENT ON COLUMN sipp.plan_report.ineligible IS 'schools that can take no part, each with its reason in sipp.pairs';
 COMMENT ON COLUMN sipp.plan_report.total_cost IS 'sum of the pairs'' costs; NULL: beyond the largest float8, see notices';
 COMMENT ON COLUMN sipp.plan_report.mean_score IS 'mean score of the pairs';
-COMMENT ON COLUMN sipp.plan_report.bound IS 'total cost of the cheapest plan, than which no plan of as many pairs costs less: of sipp.assign exactly, of sipp.pairing_plan but for rounding costs to the quantum; NULL: not proven, or beyond the largest float8';
+COMMENT ON COLUMN sipp.plan_report.bound IS 'total cost of the cheapest plan, than which no plan of as many pairs costs less; NULL: not proven, or beyond the largest float8';
 COMMENT ON COLUMN sipp.plan_report.gap IS 'total_cost - bound, an empty place counting as unpaired_cost: what the plan costs more than the best; NULL: not proven, or the best has another number of pairs';
 COMMENT ON COLUMN sipp.plan_report.certified IS 'were the prices checked over every allowed pair, and do they prove the plan cheapest, with a gap of at most 1e-9 of total_cost (of sipp.assign 0)? That says nothing of how good its pairs are';
-COMMENT ON COLUMN sipp.plan_report.quantum IS 'cost of one unit of the prices: 0.00001 where schools were given, to which costs are rounded; where costs were given a power of two, of which each cost in the plan is a whole number';
+COMMENT ON COLUMN sipp.plan_report.quantum IS 'cost of one unit of the prices: a power of two, of which each cost in the plan is a whole number (but where gap says that costs of schools had to be rounded to it)';
 COMMENT ON COLUMN sipp.plan_report.unpaired_price IS 'price of an empty place, in units: unpaired_cost; where that is NULL or beyond any saving a price that decides the same';
 COMMENT ON COLUMN sipp.plan_report.total_units IS 'sum of the pairs'' costs in units, without empty places and locked pairs';
 COMMENT ON COLUMN sipp.plan_report.target_gap IS 'gap in effect taken as fully usable, in the outcome''s units; NULL where sectors have their own';
@@ -263,7 +263,7 @@ COMMENT ON FUNCTION sipp.certificate(sipp.plan) IS
 CREATE FUNCTION sipp.cost_units(cost float8, quantum float8) RETURNS numeric
 	AS 'MODULE_PATHNAME', 'sipp_cost_units' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
 COMMENT ON FUNCTION sipp.cost_units(float8, float8) IS
-'A cost as the whole number of units that a plan''s prices are compared with, for a quantum of sipp.plan_summary: rounded down where the quantum is a power of two, to the nearest where it is 0.00001. All other digits are kept, which the cast of float8 to numeric does not do';
+'A cost as the whole number of units that a plan''s prices are compared with, for a quantum of sipp.plan_summary, rounded down. All other digits are kept, which the cast of float8 to numeric does not do';
 
 CREATE FUNCTION sipp.assign_accum(state internal, partner text, lead text, cost float8, capacity integer) RETURNS internal
 	AS 'MODULE_PATHNAME', 'sipp_assign_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;

@@ -1,324 +1,475 @@
 /*
  * solve.c
- *		Solving a pairing problem, checking the proof, looking at all pairs once
- *		more: runners-up and blocking pairs.
+ *		Solving a pairing problem, proving the plan, and what else its pairs say:
+ *		runners-up and blocking pairs.
+ *
+ * The solver's costs are whole numbers of a quantum.  One pass over all pairs then
+ * lists those that cost at most `reach` units more than their prices.  No others
+ * matter for the costs as they are (see num/assign_refine.c), so that the plan
+ * is refined, and its proof checked, on these alone.
+ *
+ * Where many schools have the same numbers, too many pairs cost their prices to
+ * list them.  Then what rounding took from each partner's pair may do: let d_ij be
+ * the cost of a pair less that of its units, at most half a unit, and d_i the most
+ * of partner i's pairs at their prices.  If no other pair at its prices has
+ * d_ij < d_i, then the partners' prices, raised by d_i, prove the plan for the costs
+ * as they are: where a pair costs a unit more than its prices, d_i - d_ij <= 1 unit
+ * takes nothing from that.
  */
 #include "sipp.h"
 
-#include <float.h>
 #include <math.h>
 
-#include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "utils/builtins.h"
-#include "utils/json.h"
 #include "utils/memutils.h"
 
-#include "base/codec.h"
-#include "plan/plan.h"
+#include "plan/pairing.h"
 
-/* Memory of the solver: of the context that was current when it was called. */
+/*
+ * Pairs that may be listed, which bounds memory: so many of each school, and so
+ * many more.  Normally there are two or three; there can be more only where very
+ * many pairs cost the same to 1e-5 or so of their cost.
+ */
+#define NEAR_OF_SCHOOL 32
+#define NEAR_MORE (1 << 16)
+
+#define MAX_REST_BITS 60		/* of what rounding leaves, as a price */
+
+/* The pairs near their prices, by partner. */
+typedef struct Near
+{
+	int64		reach;			/* in units */
+	bool		full;			/* there were too many */
+	int64		n;
+	int64		room;
+	int64		most;
+	int64_t    *start;			/* [npartner + 1] */
+	int		   *lead;
+	int64_t    *units;
+	double	   *cost;
+
+	double	   *rest;			/* [npartner] d_i */
+	bool		even;			/* no other pair has d_ij < d_i */
+} Near;
+
+/* What a pass over the pairs needs. */
+typedef struct Scan
+{
+	PlanWork   *w;
+	PlanSolution *s;
+	Near	   *near;			/* NULL: they are not asked for */
+	double	   *partner_worst;	/* [npartner] given up for a better one: see find_worst() */
+	bool	   *has_empty;		/* [npartner] */
+	double	   *lead_worst;		/* [nlead] */
+	int		   *holder;			/* [nlead] the last partner seen to have it */
+} Scan;
+
+/* What rounding to so many units leaves of a cost, exactly. */
+static double
+rest_of(const PlanWork *w, double cost, int64_t units)
+{
+	return cost - (double) units * w->quantum;
+}
+
+/* A large array in the current context. */
 static void *
-hook_alloc(void *ctx, size_t bytes)
+take(int64 n, size_t size)
 {
-	return MemoryContextAllocHuge(ctx, bytes);
+	return MemoryContextAllocHuge(CurrentMemoryContext, (Size) Max(n, 1) * size);
 }
 
-static void
-hook_release(void *ctx, void *block)
+/* Costs of the pairs of a plan, NaN where a place is empty. */
+static double *
+plan_costs(PlanWork *w, const AssignResult *plan)
 {
-	pfree(block);
-}
+	double	   *cost = take(plan->nplace, sizeof(double));
 
-static void
-hook_interrupt(void *ctx)
-{
-	CHECK_FOR_INTERRUPTS();
-}
-
-void
-plan_hooks(AssignHooks *hooks)
-{
-	hooks->alloc = hook_alloc;
-	hooks->release = hook_release;
-	hooks->interrupt = hook_interrupt;
-	hooks->ctx = CurrentMemoryContext;
-}
-
-int64_t
-plan_row_find(const AssignProblem *prob, int i, int j)
-{
-	int64_t		lo = prob->row_start[i];
-	int64_t		hi = prob->row_start[i + 1];
-
-	while (lo < hi)
+	for (int i = 0; i < w->npartner; i++)
 	{
-		int64_t		mid = lo + (hi - lo) / 2;
-
-		if (prob->row_lead[mid] < j)
-			lo = mid + 1;
-		else
-			hi = mid;
+		CHECK_FOR_INTERRUPTS();
+		for (int p = plan->place_start[i]; p < plan->place_start[i + 1]; p++)
+			cost[p] = plan->lead[p] < 0 ? NAN : plan_pair_cost(w, i, plan->lead[p], INFINITY);
 	}
-	Assert(lo < prob->row_start[i + 1] && prob->row_lead[lo] == j);
-	return lo;
-}
-
-/* Cost of a pair of a plan, however costs are given. */
-static int64_t
-pair_units(const AssignProblem *prob, int i, int j)
-{
-	return prob->cost ? prob->cost(prob->cost_ctx, i, j, ASSIGN_NONE)
-		: prob->row_cost[plan_row_find(prob, i, j)];
+	return cost;
 }
 
 /*
  * What each side would give up for somebody better: the cost of a partner's
- * dearest pair, M with an empty place; that of a lead's, anything with room
- * left.  Who has no place at all wants nobody.
+ * dearest pair, that of an empty place if it has one; that of a lead's, anything
+ * with room left.  Who has no place at all wants nobody.
  */
 static void
-find_worst(const AssignProblem *prob, const AssignResult *plan, int64_t *partner, int64_t *lead,
-		   int *room)
+find_worst(Scan *scan)
 {
-	for (int j = 0; j < prob->nlead; j++)
+	PlanWork   *w = scan->w;
+	PlanSolution *s = scan->s;
+	const AssignResult *plan = s->plan;
+
+	for (int j = 0; j < w->nlead; j++)
 	{
-		room[j] = prob->capacity ? prob->capacity[j] : 1;
-		lead[j] = PG_INT64_MIN;
+		s->room[j] = w->capacity[j];
+		scan->lead_worst[j] = -INFINITY;
+		scan->holder[j] = -1;
 	}
-	for (int i = 0; i < prob->npartner; i++)
+	for (int i = 0; i < w->npartner; i++)
 	{
-		partner[i] = PG_INT64_MIN;
+		scan->partner_worst[i] = -INFINITY;
+		scan->has_empty[i] = false;
 		for (int p = plan->place_start[i]; p < plan->place_start[i + 1]; p++)
 		{
 			int			j = plan->lead[p];
-			int64_t		c = j < 0 ? prob->unpaired : pair_units(prob, i, j);
 
-			partner[i] = j < 0 ? c : Max(partner[i], c);
-			if (j >= 0)
+			if (j < 0)
 			{
-				lead[j] = Max(lead[j], c);
-				room[j]--;
+				scan->has_empty[i] = true;
+				scan->partner_worst[i] = w->empty;
+				continue;
 			}
+			scan->partner_worst[i] = Max(scan->partner_worst[i], s->plan_cost[p]);
+			scan->lead_worst[j] = Max(scan->lead_worst[j], s->plan_cost[p]);
+			s->room[j]--;
 		}
 	}
-	for (int j = 0; j < prob->nlead; j++)
-		if (room[j] > 0)
-			lead[j] = ASSIGN_NONE;
+	for (int j = 0; j < w->nlead; j++)
+		if (s->room[j] > 0)
+			scan->lead_worst[j] = INFINITY;
 }
 
-/* Count a blocking pair; keep it if it is among the first. */
+/* List a pair. */
 static void
-note_blocking(PlanSolution *s, int i, int j, int64_t c, int64_t partner_worst,
-			  int64_t lead_worst, bool has_empty)
+list_pair(Near *near, int j, int64_t units, double cost)
 {
-	int64_t		gain = partner_worst - c + (lead_worst == ASSIGN_NONE ? 0 : lead_worst - c);
-	int			at = (int) Min(s->nblocking, PLAN_BLOCKING);
-
-	s->nblocking++;
-	if (at == PLAN_BLOCKING && gain <= s->blocking[at - 1].gain)
-		return;
-	at = Min(at, PLAN_BLOCKING - 1);
-	/* among equals the first to come stays first */
-	for (; at > 0 && s->blocking[at - 1].gain < gain; at--)
-		s->blocking[at] = s->blocking[at - 1];
-	s->blocking[at].partner = i;
-	s->blocking[at].lead = j;
-	s->blocking[at].gain = gain;
-	s->blocking[at].partner_gain = has_empty ? ASSIGN_NONE : partner_worst - c;
-	s->blocking[at].lead_gain = lead_worst == ASSIGN_NONE ? ASSIGN_NONE : lead_worst - c;
+	if (near->n == near->room)
+	{
+		if (near->n >= near->most)
+		{
+			near->full = true;
+			return;
+		}
+		near->room = Min(near->most, 2 * near->room);
+		near->lead = repalloc_huge(near->lead, near->room * sizeof(int));
+		near->units = repalloc_huge(near->units, near->room * sizeof(int64_t));
+		near->cost = repalloc_huge(near->cost, near->room * sizeof(double));
+	}
+	near->lead[near->n] = j;
+	near->units[near->n] = units;
+	near->cost[near->n++] = cost;
 }
 
 /*
- * Each partner's cheapest lead of those that it has not, and the pairs of which
- * both sides would be better off together.  One pass over all pairs, each asked
- * for only as far as its cost could matter: no pair outside the cheapest plan
- * costs less than its prices, which saves most of the work where costs are equal.
+ * Look at one partner's pairs, each asked for only as far as its cost could
+ * matter.
  */
 static void
-scan_pairs(const AssignProblem *prob, PlanSolution *s)
+scan_partner(Scan *scan, int i)
 {
-	const AssignResult *plan = s->plan;
-	bool		priced = plan == &s->best && s->fault == ASSIGN_PROVEN;
-	int64_t    *partner_worst = MemoryContextAllocHuge(CurrentMemoryContext,
-													   sizeof(int64_t) * Max(prob->npartner, 1));
-	int64_t    *lead_worst = MemoryContextAllocHuge(CurrentMemoryContext,
-													sizeof(int64_t) * Max(prob->nlead, 1));
-	int		   *mine = MemoryContextAllocHuge(CurrentMemoryContext,
-											  sizeof(int) * Max(prob->nlead, 1));
+	PlanWork   *w = scan->w;
+	PlanSolution *s = scan->s;
+	Near	   *near = scan->near;
+	double		best = INFINITY;
 
-	find_worst(prob, plan, partner_worst, lead_worst, s->room);
-	for (int j = 0; j < prob->nlead; j++)
-		mine[j] = -1;
-	for (int i = 0; i < prob->npartner; i++)
+	s->runner_up[i] = -1;
+	for (int p = s->plan->place_start[i]; p < s->plan->place_start[i + 1]; p++)
+		if (s->plan->lead[p] >= 0)
+			scan->holder[s->plan->lead[p]] = i;
+	for (int j = 0; j < w->nlead; j++)
 	{
-		int			n = plan_row_size(prob, i);
-		bool		has_empty = false;
-		int64_t		best = ASSIGN_NONE;
+		double		both = Min(scan->partner_worst[i], scan->lead_worst[j]);
+		double		limit = Max(both, best);
+		int64		price = 0;
+		double		cost;
 
-		CHECK_FOR_INTERRUPTS();
-		s->runner_up[i] = -1;
-		for (int p = plan->place_start[i]; p < plan->place_start[i + 1]; p++)
-			if (plan->lead[p] >= 0)
-				mine[plan->lead[p]] = i;
-			else
-				has_empty = true;
-		for (int k = 0; k < n; k++)
+		if (near)
 		{
-			int			j = plan_row_lead(prob, i, k);
-			int64_t		both = Min(partner_worst[i], lead_worst[j]);
-			int64_t		limit = Max(both, best);
-			int64_t		c;
-
-			if (mine[j] == i || (priced && limit <= s->best.u[i] + s->best.v[j]))
-				continue;
-			c = plan_row_cost(prob, i, k, limit);
-			if (c < best)
-			{
-				best = c;
-				s->runner_up[i] = j;
-			}
-			if (c < both)
-				note_blocking(s, i, j, c, partner_worst[i], lead_worst[j], has_empty);
+			/* units are rounded, so that the next one's cost is a safe limit */
+			price = s->best.u[i] + s->best.v[j] + near->reach;
+			limit = Max(limit, (double) (price + 1) * w->quantum);
 		}
-		s->runner_up_units[i] = best;
+		if (scan->holder[j] == i)
+		{
+			if (!near)
+				continue;
+			limit = INFINITY;
+		}
+		cost = plan_pair_cost(w, i, j, limit);
+		if (isinf(cost))
+			continue;
+		if (near)
+		{
+			int64_t		units = assign_units(cost, w->exponent);
+
+			if (!near->full && (units <= price || scan->holder[j] == i))
+				list_pair(near, j, units, cost);
+			if (units == price - near->reach && scan->holder[j] != i &&
+				rest_of(w, cost, units) < near->rest[i])
+				near->even = false;
+		}
+		if (scan->holder[j] == i)
+			continue;
+		if (cost < best)
+		{
+			best = cost;
+			s->runner_up[i] = j;
+		}
+		if (cost < both)
+			plan_note_blocking(&s->blocking, i, j, cost, scan->partner_worst[i],
+							   scan->has_empty[i], scan->lead_worst[j]);
 	}
-	pfree(partner_worst);
-	pfree(lead_worst);
-	pfree(mine);
+	s->runner_up_cost[i] = best;
 }
 
-void
-plan_check_status(AssignStatus status, const char *func)
-{
-	if (status == ASSIGN_NO_MEMORY || status == ASSIGN_TOO_MANY_PLACES)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("%s: the problem is too large", func),
-				 errdetail("The solver says: %s.", assign_status_text(status)),
-				 errhint("Make a plan for each sector or region of its own.")));
-	if (status != ASSIGN_OK)
-		elog(ERROR, "%s: %s", func, assign_status_text(status));
-}
-
-void
-plan_solve(const AssignProblem *prob, PlanMode mode, const int *order, const char *func,
-		   PlanSolution *out)
-{
-	memset(out, 0, sizeof(PlanSolution));
-	plan_check_status(assign_solve(prob, &out->best), func);
-	out->fault = assign_verify(prob, &out->best, NULL, NULL);
-	out->plan = &out->best;
-	if (mode != PLAN_OPTIMAL)
-	{
-		plan_check_status(mode == PLAN_STABLE ? assign_stable(prob, &out->made) :
-					 assign_in_order(prob, order, &out->made), func);
-		out->plan = &out->made;
-	}
-	out->room = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int) * Max(prob->nlead, 1));
-	out->runner_up = MemoryContextAllocHuge(CurrentMemoryContext,
-											sizeof(int) * Max(prob->npartner, 1));
-	out->runner_up_units = MemoryContextAllocHuge(CurrentMemoryContext,
-												  sizeof(int64_t) * Max(prob->npartner, 1));
-	scan_pairs(prob, out);
-}
-
-/* Append one side's gain in cost. */
+/*
+ * Each partner's cheapest lead of those that it has not, the pairs of which both
+ * sides would be better off together, and those near their prices.
+ */
 static void
-put_gain(StringInfo out, const char *field, double gain)
+scan_pairs(PlanWork *w, PlanSolution *s, Near *near)
 {
-	appendStringInfo(out, ",\"%s\":", field);
-	if (isnan(gain))
-		appendStringInfoString(out, "null");
-	else
-		json_float(out, gain);
-}
+	Scan		scan;
 
-Jsonb *
-plan_blocking_document(int n, const PlanGain *gain)
-{
-	StringInfoData out;
-
-	initStringInfo(&out);
-	appendStringInfoChar(&out, '[');
-	for (int k = 0; k < n; k++)
+	scan.w = w;
+	scan.s = s;
+	scan.near = near;
+	scan.partner_worst = take(w->npartner, sizeof(double));
+	scan.has_empty = take(w->npartner, sizeof(bool));
+	scan.lead_worst = take(w->nlead, sizeof(double));
+	scan.holder = take(w->nlead, sizeof(int));
+	s->blocking.n = 0;
+	find_worst(&scan);
+	for (int i = 0; i < w->npartner; i++)
 	{
-		appendStringInfoString(&out, k > 0 ? ",{\"partner\":" : "{\"partner\":");
-		escape_json(&out, gain[k].partner);
-		appendStringInfoString(&out, ",\"lead\":");
-		escape_json(&out, gain[k].lead);
-		put_gain(&out, "partner_gain", gain[k].partner_gain);
-		put_gain(&out, "lead_gain", gain[k].lead_gain);
-		appendStringInfoChar(&out, '}');
+		CHECK_FOR_INTERRUPTS();
+		if (near)
+			near->start[i] = near->n;
+		scan_partner(&scan, i);
 	}
-	appendStringInfoChar(&out, ']');
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(out.data)));
+	if (near)
+		near->start[w->npartner] = near->n;
+	pfree(scan.partner_worst);
+	pfree(scan.has_empty);
+	pfree(scan.lead_worst);
+	pfree(scan.holder);
 }
 
-void
-plan_head_gap(PlanHead *head, bool proven, bool cheapest, double gap, int64 more_empty)
+/* Find d_i of each partner; an empty place is like a pair with a lead of price 0. */
+static void
+find_rests(const PlanWork *w, const PlanSolution *s, Near *near)
 {
-	const char *mode = plan_mode_name(head->mode);
+	double		out = isinf(w->empty) ? 0 : rest_of(w, w->empty, w->prob.unpaired);
 
-	double		size = isnan(head->total_cost) ? DBL_MAX : fabs(head->total_cost);
+	near->rest = take(w->npartner, sizeof(double));
+	near->even = true;
+	for (int i = 0; i < w->npartner; i++)
+	{
+		bool		at_out = s->best.u[i] == w->prob.unpaired;
+		bool		has_empty = false;
 
-	head->gap = proven ? gap : NAN;
-	head->certified = proven && cheapest && fabs(gap) <= PLAN_GAP * size;
-	if (!proven || head->certified)
+		near->rest[i] = -w->quantum / 2;
+		for (int p = s->best.place_start[i]; p < s->best.place_start[i + 1]; p++)
+		{
+			int			j = s->best.lead[p];
+			int64_t		units = j < 0 ? w->prob.unpaired : assign_units(s->best_cost[p], w->exponent);
+			double		rest = j < 0 ? out : rest_of(w, s->best_cost[p], units);
+
+			has_empty |= j < 0;
+			if (units == s->best.u[i] + (j < 0 ? 0 : s->best.v[j]))
+				near->rest[i] = Max(near->rest[i], rest);
+		}
+		/* no price of a partner may be above that of an empty place */
+		if (at_out && near->rest[i] > out && (has_empty || w->places[i] > 0))
+			near->even = false;
+		if (at_out)
+			near->rest[i] = Min(near->rest[i], out);
+	}
+}
+
+/* Room for the pairs near their prices. */
+static void
+near_begin(const PlanWork *w, const PlanSolution *s, Near *near)
+{
+	const AssignResult *best = &s->best;
+
+	memset(near, 0, sizeof(*near));
+	near->reach = assign_reach(best->nplace);
+	near->most = NEAR_MORE + (int64) NEAR_OF_SCHOOL * (w->npartner + w->nlead);
+	near->room = Min(near->most, 64 + 2 * (int64) (w->npartner + w->nlead));
+	near->start = take(w->npartner + 1, sizeof(int64_t));
+	near->lead = take(near->room, sizeof(int));
+	near->units = take(near->room, sizeof(int64_t));
+	near->cost = take(near->room, sizeof(double));
+	find_rests(w, s, near);
+}
+
+/* The smallest exponent of the last bits of costs. */
+static int
+last_bit_of(const double *cost, int n, int exponent)
+{
+	for (int k = 0; k < n; k++)
+		if (!isnan(cost[k]))
+			exponent = Min(exponent, exact_last_bit(cost[k]));
+	return exponent;
+}
+
+/*
+ * The proof where too many pairs cost their prices: that of the rounded costs, and
+ * if the rests are even a second level of prices with them.
+ */
+static void
+prove_rounded(PlanWork *w, PlanSolution *s, const Near *near)
+{
+	AssignLevels *levels = &s->levels;
+	int			exponent = last_bit_of(near->rest, w->npartner, w->exponent);
+
+	s->fault = assign_verify(&w->prob, &s->best, NULL, NULL);
+	levels->n = 1;
+	levels->exponent[0] = w->exponent;
+	levels->u[0] = s->best.u;
+	levels->v[0] = s->best.v;
+	s->refined = near->even && exponent > w->exponent - MAX_REST_BITS;
+	if (!s->refined || exponent == w->exponent)
 		return;
-	if (more_empty != 0)
-		head->notice[head->nnotice++] =
-			psprintf(more_empty == 1 ?
-					 "mode %s: " INT64_FORMAT " more place is empty than in the cheapest plan" :
-					 "mode %s: " INT64_FORMAT " more places are empty than in the cheapest plan",
-					 mode, more_empty);
-	else
-		head->notice[head->nnotice++] =
-			psprintf("mode %s: the plan costs %s more than the cheapest", mode,
-					 isnan(gap) ? "beyond the largest number" : plan_number_text(gap));
+	levels->n = 2;
+	levels->exponent[1] = exponent;
+	levels->u[1] = take(w->npartner, sizeof(int64_t));
+	levels->v[1] = take(w->nlead, sizeof(int64_t));
+	for (int i = 0; i < w->npartner; i++)
+		levels->u[1][i] = assign_units(near->rest[i], exponent);
+	for (int j = 0; j < w->nlead; j++)
+		levels->v[1][j] = 0;
 }
 
-/* A gain of so many units in cost. */
-static double
-gain_cost(int64_t units, double quantum)
+/*
+ * Refine the plan on the listed pairs and check the proof: every pair that is not
+ * listed costs more than its prices, whatever later levels add to them.  Where
+ * too many pairs would have had to be listed the plan stays that of the rounded
+ * costs, with a proof of its own.  Returns whether the plan has changed.
+ */
+static bool
+prove(PlanWork *w, PlanSolution *s, Near *near, const char *func)
 {
-	return units == ASSIGN_NONE ? NAN : plan_cost(units, quantum);
+	AssignProblem prob = w->prob;
+	AssignCosts costs = {near->cost, w->exponent, !isinf(w->empty), w->empty};
+	Size		size = sizeof(int) * (Size) s->best.nplace;
+	int		   *before;
+	bool		changed;
+
+	if (near->full)
+	{
+		prove_rounded(w, s, near);
+		return false;
+	}
+	prob.cost = NULL;
+	prob.row_start = near->start;
+	prob.row_lead = near->lead;
+	prob.row_cost = near->units;
+	before = take(s->best.nplace, sizeof(int));
+	memcpy(before, s->best.lead, size);
+	plan_check_status(assign_refine(&prob, &costs, &s->best, &s->levels), func);
+	s->fault = assign_verify_levels(&prob, &costs, &s->best, &s->levels, NULL, NULL);
+	s->refined = true;
+	changed = memcmp(before, s->best.lead, size) != 0;
+	pfree(before);
+	return changed;
+}
+
+/* Costs as numbers of the same order: those that are not negative are, read as integers. */
+static int64_t
+order_of(double cost)
+{
+	int64_t		order;
+
+	memcpy(&order, &cost, sizeof(order));
+	return order;
+}
+
+static int64_t
+pair_order(void *ctx, int i, int j, int64_t limit)
+{
+	double		below;
+	double		cost;
+
+	memcpy(&below, &limit, sizeof(below));
+	cost = plan_pair_cost(ctx, i, j, below);
+	return isinf(cost) ? ASSIGN_NONE : order_of(cost);
+}
+
+/* The plan of a mode that only compares costs. */
+static void
+make_plan(PlanWork *w, const int *order, const char *func, PlanSolution *s)
+{
+	AssignProblem prob = w->prob;
+
+	prob.ordinal = true;
+	prob.cost = pair_order;
+	prob.unpaired = order_of(w->empty);
+	plan_check_status(w->mode == PLAN_STABLE ? assign_stable(&prob, &s->made) :
+					  assign_in_order(&prob, order, &s->made), func);
+	s->plan = &s->made;
+}
+
+/*
+ * A unit of which all prices are whole numbers, and if the plan is refined all
+ * costs in it.
+ */
+static void
+find_units(const PlanWork *w, PlanSolution *s)
+{
+	int			exponent = s->levels.exponent[s->levels.n - 1];
+
+	s->last_bit = last_bit_of(s->best_cost, s->best.nplace, exponent);
+	s->last_bit = last_bit_of(s->plan_cost, s->plan->nplace, s->last_bit);
+	s->last_bit = last_bit_of(s->lock_cost, w->nlock, s->last_bit);
+	if (!isinf(w->empty))
+		s->last_bit = Min(s->last_bit, exact_last_bit(w->empty));
+	exact_units_make(&s->units, &s->levels, s->refined ? s->last_bit : exponent);
+}
+
+/* Costs of the locked pairs, which may break rules. */
+static double *
+lock_costs(const PlanWork *w)
+{
+	double	   *cost = take(w->nlock, sizeof(double));
+	PairScore	x;
+
+	for (int i = 0; i < w->npartner; i++)
+		for (int k = w->lock_start[i]; k < w->lock_start[i + 1]; k++)
+		{
+			scorer_pair(w->scorer, w->partner[i], w->lead[w->lock_lead[k]], &x);
+			cost[k] = x.cost;
+		}
+	return cost;
 }
 
 void
-plan_head_solution(PlanHead *head, const AssignProblem *prob, const PlanSolution *s,
-				   char *const *partner, char *const *lead)
+plan_solve(PlanWork *w, const int *order, const char *func, PlanSolution *s)
 {
-	bool		proven = s->fault == ASSIGN_PROVEN;
-	int64		more_empty = s->plan->empty - s->best.empty;
-	PlanGain	gain[PLAN_BLOCKING];
-	int			n = (int) Min(s->nblocking, PLAN_BLOCKING);
+	Near		near;
+	bool		changed;
 
-	head->unpaired = int64_to_numeric(prob->unpaired);
-	head->total_units = int64_to_numeric(s->plan->cost);
-	if (!proven)
+	memset(s, 0, sizeof(PlanSolution));
+	s->room = take(w->nlead, sizeof(int));
+	s->runner_up = take(w->npartner, sizeof(int));
+	s->runner_up_cost = take(w->npartner, sizeof(double));
+	plan_check_status(assign_solve(&w->prob, &s->best), func);
+	s->plan = &s->best;
+	s->best_cost = s->plan_cost = plan_costs(w, &s->best);
+	near_begin(w, s, &near);
+	scan_pairs(w, s, &near);
+	changed = prove(w, s, &near, func);
+	if (changed)
+		s->best_cost = s->plan_cost = plan_costs(w, &s->best);
+	if (w->mode != PLAN_OPTIMAL)
 	{
-		head->notice[head->nnotice++] = psprintf("the prices do not prove the plan best: %s",
-												 assign_fault_text(s->fault));
-		head->bound = NAN;
+		make_plan(w, order, func, s);
+		s->plan_cost = plan_costs(w, &s->made);
 	}
-	plan_head_gap(head, proven, (double) (s->plan->cost - s->best.cost) +
-				  (double) prob->unpaired * (double) more_empty == 0,
-				  head->total_cost - head->bound +
-				  (more_empty == 0 ? 0 : isnan(head->unpaired_cost) ? NAN :
-				   (double) more_empty * head->unpaired_cost), more_empty);
-	for (int k = 0; k < n; k++)
-	{
-		const PlanBlocking *b = &s->blocking[k];
-
-		gain[k].partner = partner[b->partner];
-		gain[k].lead = lead[b->lead];
-		gain[k].partner_gain = gain_cost(b->partner_gain, head->quantum);
-		gain[k].lead_gain = gain_cost(b->lead_gain, head->quantum);
-	}
-	head->nblocking = s->nblocking;
-	head->blocking = plan_blocking_document(n, gain);
-	head->priced = s->best.stats.priced;
-	head->rounds = s->best.stats.rounds;
-	head->memory = (int64) s->best.stats.peak;
+	if (changed || s->plan != &s->best)
+		scan_pairs(w, s, NULL);
+	s->lock_cost = lock_costs(w);
+	find_units(w, s);
+	pfree(near.start);
+	pfree(near.lead);
+	pfree(near.units);
+	pfree(near.cost);
+	pfree(near.rest);
 }

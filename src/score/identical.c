@@ -5,7 +5,7 @@
  * Where many schools have one and the same numbers, many pairs have one and the
  * same cost, and no bound can turn away a pair that costs just as much as the
  * best known.  So that each such cost is worked out once, schools of which
- * everything that scorer_units() computes with is the same, byte for byte, are
+ * everything that scorer_cost() computes with is the same, byte for byte, are
  * of one kind.  What it only compares (codes of sectors, clusters,
  * authorities; roles; exclusions) plays no part here: that is looked at for
  * every pair.

@@ -2,7 +2,7 @@
  * score.c
  *		The scorer: parts, losses and rules of pairs of schools; see score.h.
  *
- * scorer_pair() works everything out.  scorer_units() comes to the same cost with as
+ * scorer_pair() works everything out.  scorer_cost() comes to the same cost with as
  * little work as it can, for pricing asks it for every pair of a nation: rules
  * that compare integers first, then bounds that leave a margin for rounding,
  * then the losses from the cheapest to the dearest, giving up as soon as those
@@ -228,13 +228,6 @@ parts_loss(double similarity, double gap, double complementarity, double travel)
 	return similarity + gap + complementarity + travel;
 }
 
-/* A cost in the solver's units. */
-static inline int64
-cost_units(double cost)
-{
-	return (int64) llround(SCORE_UNITS * cost);
-}
-
 /* Set a part that is there. */
 static void
 set_part(PairScore *out, ScorePart k, double part, double weight, double loss)
@@ -263,7 +256,6 @@ scorer_pair(const Scorer *sc, int partner, int lead, PairScore *out)
 	for (int k = 0; k < SCORE_PARTS; k++)
 		out->part[k] = out->loss[k] = NAN;
 	out->cost = out->score = out->p_better = out->km = NAN;
-	out->units = ASSIGN_NONE;
 	out->broken = broken_codes(sc, partner, lead);
 	out->distance = sqrt(points_distance(sc->points, partner, lead, INFINITY));
 	if (p->located && l->located)
@@ -313,7 +305,6 @@ scorer_pair(const Scorer *sc, int partner, int lead, PairScore *out)
 	{
 		out->score = exp(-sum);
 		out->cost = sum + out->authority_loss;
-		out->units = cost_units(out->cost);
 	}
 	if (isnan(out->part[PART_GAP]) || !sc->weighs[there] || out->score < sc->o.min_score)
 		out->broken |= 1 << RULE_SCORE;
@@ -350,20 +341,20 @@ make_quick(const Scorer *sc, Sheet *sheet, int partner)
 	if (!(tenth > 1e-100) || weight == 0)
 		return;
 	sheet->quick_partner = partner;
-	/* beyond that the part is capped; a unit less for rounding */
-	sheet->quick_limit = (int64) (weight * SCORE_LOSS_CAP * SCORE_UNITS * (1 - 2 * MARGIN)) - 1;
-	sheet->quick_slope = tenth * tenth / (weight * M_LN2 * SCORE_UNITS) * (1 + 4 * MARGIN);
+	/* beyond that the part is capped */
+	sheet->quick_limit = weight * SCORE_LOSS_CAP * (1 - 2 * MARGIN);
+	sheet->quick_slope = tenth * tenth / (weight * M_LN2) * (1 + 4 * MARGIN);
 	sheet->quick_offset = tenth * tenth / (weight * M_LN2) * (4 * MARGIN);
 }
 
 /* Is a lead too far for a cost below limit, as far as is known at once? */
 static inline bool
-quick_far(const Sheet *sheet, int partner, int lead, int64 limit)
+quick_far(const Sheet *sheet, int partner, int lead, double limit)
 {
 	int			slot = sheet->slot[lead];
 
 	return partner == sheet->quick_partner && limit < sheet->quick_limit && slot >= 0 &&
-		sheet->least[slot] > sheet->quick_slope * (double) limit + sheet->quick_offset;
+		sheet->least[slot] > sheet->quick_slope * limit + sheet->quick_offset;
 }
 
 /* Is a lead certainly too far by the sheet, if it is worth having one? */
@@ -386,9 +377,9 @@ sheet_says_far(const Scorer *sc, Sheet *sheet, int partner, int slot, double d2_
 	return sheet->least[slot] > d2_limit;
 }
 
-/* scorer_units() for a pair whose codes do not clash, nor are excluded. */
-static int64
-work_out_units(Scorer *sc, int partner, int lead, int64 limit)
+/* scorer_cost() for a pair whose codes do not clash, nor are excluded. */
+static double
+work_out_cost(Scorer *sc, int partner, int lead, double limit)
 {
 	Sheet	   *sheet = &sc->sheet;
 	const Site *p = &sc->site[partner];
@@ -412,20 +403,20 @@ work_out_units(Scorer *sc, int partner, int lead, int64 limit)
 	double		sum;
 	uint64		need[2];
 	int			there = 0;
-	int64		units;
+	double		cost;
 
 	if (sc->better & ((m < 0) | (m * m < sc->z2_below * variance - TINY)))
-		return ASSIGN_NONE;
+		return INFINITY;
 	if (p->located && l->located)
 	{
 		if (chord2(p, l) > sc->chord2_above)
-			return ASSIGN_NONE;
+			return INFINITY;
 		there |= HAS_TRAVEL;
 	}
 	if (shared_need(sc, partner, lead, need))
 		there |= HAS_COMPLEMENTARITY;
 	if (!sc->weighs[there])
-		return ASSIGN_NONE;
+		return INFINITY;
 	w = sc->weight[there];
 
 	same = authority_loss(sc, partner, lead);
@@ -434,7 +425,7 @@ work_out_units(Scorer *sc, int partner, int lead, int64 limit)
 		same != 0)
 	{
 		/* a sum of the parts' losses that is certainly too much */
-		enough = Min((limit / SCORE_UNITS - same) * (1 + MARGIN) + MARGIN, sc->parts_above);
+		enough = Min((limit - same) * (1 + MARGIN) + MARGIN, sc->parts_above);
 		d2_limit = distance_limit(sc, tenth, w[PART_SIMILARITY], enough);
 		sheet->limit_partner = same != 0 ? -1 : partner;
 		sheet->limit = limit;
@@ -448,79 +439,78 @@ work_out_units(Scorer *sc, int partner, int lead, int64 limit)
 		d2_limit = sheet->d2_limit;
 	}
 	if (sheet_says_far(sc, sheet, partner, l->slot, d2_limit))
-		return ASSIGN_NONE;
+		return INFINITY;
 	d2 = points_distance(sc->points, partner, lead, d2_limit);
 	if (isnan(d2) || isnan(tenth) || d2 > d2_limit)
-		return ASSIGN_NONE;
+		return INFINITY;
 	distance = sqrt(d2);
 	if (sc->o.min_similarity > 0 && !(scale_similarity(distance, tenth) >= sc->o.min_similarity))
-		return ASSIGN_NONE;
+		return INFINITY;
 	similarity = weighted(w[PART_SIMILARITY], similarity_loss(distance, tenth));
 	if (similarity > enough)
-		return ASSIGN_NONE;
+		return INFINITY;
 
 	s = sqrt(variance);
 	if (below_p_floor(sc, m, s))
-		return ASSIGN_NONE;
+		return INFINITY;
 	if (there & HAS_TRAVEL)
 	{
 		km = great_circle_km(sc, partner, lead);
 		if (km > sc->o.max_km)
-			return ASSIGN_NONE;
+			return INFINITY;
 		travel = weighted(w[PART_TRAVEL], travel_loss(sc, km));
 		if (parts_loss(similarity, 0, 0, travel) > enough)
-			return ASSIGN_NONE;
+			return INFINITY;
 	}
 
 	g = target_gap(sc, partner);
 	if (isnan(g))
-		return ASSIGN_NONE;
+		return INFINITY;
 	gap = weighted(w[PART_GAP], usable_gap_loss(m, s, g));
 	if (there & HAS_COMPLEMENTARITY)
 	{
 		if (parts_loss(similarity, gap, 0, travel) > enough)
-			return ASSIGN_NONE;
+			return INFINITY;
 		comp = weighted(w[PART_COMPLEMENTARITY], -log(complementarity(sc, partner, lead, need)));
 	}
 
 	sum = parts_loss(similarity, gap, comp, travel);
 	if (sc->o.min_score > 0 && exp(-sum) < sc->o.min_score)
-		return ASSIGN_NONE;
-	units = cost_units(sum + same);
-	return units < limit ? units : ASSIGN_NONE;
+		return INFINITY;
+	cost = sum + same;
+	return cost < limit ? cost : INFINITY;
 }
 
-int64_t
-scorer_units(void *scorer, int partner, int lead, int64_t limit)
+double
+scorer_cost(Scorer *sc, int partner, int lead, double limit)
 {
-	Scorer	   *sc = scorer;
 	const Site *p = &sc->site[partner];
 	const Site *l = &sc->site[lead];
 	KnownCost  *known;
-	int64		units;
+	double		cost;
 
 	/* no cost is below 0 */
 	if (limit <= 0 || quick_far(&sc->sheet, partner, lead, limit) || codes_clash(p, l))
-		return ASSIGN_NONE;
+		return INFINITY;
 	if (l->kind < 0)
-		units = work_out_units(sc, partner, lead, limit);
+		cost = work_out_cost(sc, partner, lead, limit);
 	else
 	{
 		known = &sc->known[l->kind];
 		if (known->partner != p->kind)
-			*known = (KnownCost) {p->kind, ASSIGN_NONE, 0};
-		if (known->units == ASSIGN_NONE && limit > known->least)
+			*known = (KnownCost) {p->kind, INFINITY, 0};
+		if (isinf(known->cost) && limit > known->least)
 		{
 			/* asked for the second time: once and for all */
-			known->least = known->least == 0 ? limit : ASSIGN_NONE;
-			known->units = work_out_units(sc, partner, lead, known->least);
+			known->least = known->least == 0 ? limit : INFINITY;
+			known->cost = work_out_cost(sc, partner, lead, known->least);
 		}
-		units = known->units < limit ? known->units : ASSIGN_NONE;
+		cost = known->cost < limit ? known->cost : INFINITY;
 	}
-	if (units != ASSIGN_NONE && p->excludes && l->excludes &&
+	if (!isinf(cost) && p->excludes && l->excludes &&
 		schools_excluded(sc->schools, partner, lead))
-		return ASSIGN_NONE;
-	return units;
+		return INFINITY;
+	return cost;
 }
 
 double

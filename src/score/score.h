@@ -32,7 +32,6 @@
 #include "num/assign.h"
 
 #define SCORE_LOSS_CAP 20.0
-#define SCORE_UNITS 1e5			/* integer cost units of the solver: round(SCORE_UNITS * cost) */
 #define SCORE_TEACH 0.8			/* P(partner better) from which it can teach */
 #define SCORE_MIN_SIMILARITY 0.2	/* default floor */
 #define EARTH_RADIUS_KM 6371.0088
@@ -100,7 +99,6 @@ typedef struct PairScore
 	double		p_better;
 	double		km;				/* NaN: unknown */
 	double		distance;		/* d */
-	int64		units;			/* round(SCORE_UNITS * cost) */
 } PairScore;
 
 typedef struct Scorer Scorer;
@@ -119,10 +117,10 @@ extern Scorer *scorer_make(const Schools *s, const Scale *scale, const ScoreOpti
 extern void scorer_pair(const Scorer *sc, int partner, int lead, PairScore *out);
 
 /*
- * Cost in units if the pair is allowed and costs less than limit, otherwise
- * ASSIGN_NONE; equals scorer_pair's units, found with early exits.
+ * Cost if the pair is allowed and costs less than limit, otherwise infinite;
+ * equals scorer_pair's to the last bit, found with early exits.
  */
-extern int64_t scorer_units(void *scorer, int partner, int lead, int64_t limit);
+extern double scorer_cost(Scorer *sc, int partner, int lead, double limit);
 
 /*
  * Two schools of one sector's yardsticks side by side, neither leading: loss in

@@ -53,8 +53,8 @@ typedef struct SiteMore
 typedef struct KnownCost
 {
 	int			partner;		/* kind of the last partner */
-	int64		units;			/* ASSIGN_NONE: not known, but */
-	int64		least;			/* no cost below this is allowed */
+	double		cost;			/* INFINITY: not known, but */
+	double		least;			/* no cost below this is allowed */
 } KnownCost;
 
 /* Lower bounds of one partner's d^2, by slot; see sheet.c. */
@@ -77,14 +77,14 @@ typedef struct Sheet
 	 * below quick_limit.
 	 */
 	int			quick_partner;	/* -1: none */
-	int64		quick_limit;
+	double		quick_limit;
 	double		quick_slope;
 	double		quick_offset;
 
 	/* bounds that a limit comes to, as last worked out */
 	int			limit_partner;
 	int			limit_there;
-	int64		limit;
+	double		limit;
 	double		enough;
 	double		d2_limit;
 } Sheet;

@@ -2,6 +2,7 @@
 
 import copy
 import sys
+from fractions import Fraction
 
 import numpy as np
 
@@ -36,24 +37,22 @@ OPTIONS = [
 
 
 def plan(what, p, answer):
-    """All that is to be said of a plan; True where no cost was too near to half a unit for some of it."""
+    """All that is to be said of a plan."""
     summary, pairs, prices = answer["summary"], answer["pairs"], answer["prices"]
     check(what + ": certificate", p.certify(summary, pairs, prices))
-    if p.unsure.any():
-        return False
     made, _ = p.read(pairs)
     check(what + ": scores, parts, losses, runners-up, margins", p.report(pairs, made))
     if p.mode != "optimal":
         check(what + ": as %s as when made by hand" % p.mode, p.mode_wrong(summary, made))
     elif p.supports == 1 and not p.locked:
-        worth = summary["total_units"] + summary["unpaired_price"] * sum(p.allowed[i].any() and i not in made for i in range(p.n.n))
+        worth = (summary["total_units"] + summary["unpaired_price"] *
+                 sum(bool(p.allowed[i].any()) and i not in made for i in range(p.n.n))) * summary["quantum"]
         best = p.cheapest(summary)
-        check(what + ": scipy's optimum", [] if worth == best else ["%s, not %s" % (worth, best)])
+        check(what + ": scipy's optimum", [] if abs(worth - best) <= plans.UNSURE * len(made) + 1e-14 * best else ["%s, not %s" % (worth, best)])
     wishes = [] if p.locked else p.blocking(summary, made)
     if not p.locked:
         check(what + ": blocking pairs", [] if len(wishes) == summary["blocking_pairs"] and (p.mode != "stable" or len(wishes) == 0)
               else ["%s, not %s" % (summary["blocking_pairs"], len(wishes))])
-    return True
 
 
 def of_seed(seed, nations, schools):
@@ -65,15 +64,14 @@ def of_seed(seed, nations, schools):
     problems.append(plans.Problem(nations["same"], locked, keep))
     statements = [plans.statement(o) for o in OPTIONS] + [plans.statement(dict(locked, locked=keep))]
     answers = [a[0] for a in query([table("s", schools)] + statements)[1:]]
-    sure = sum([plan("seed %d, %s%s" % (seed, p.options or "the default", ", locked" if p.locked else ""), p, a)
-                for p, a in zip(problems, answers)])
+    for p, a in zip(problems, answers):
+        plan("seed %d, %s%s" % (seed, p.options or "the default", ", locked" if p.locked else ""), p, a)
     if seed == 1:
         for p, a in zip(problems, answers):
             if p.options in ({}, {"supports_per_partner": 2}):
                 corrupted(p, a)
             if p.options == {"mode": "stable"}:
                 unstable(p, a)
-    return len(problems) - sure, sum(int(p.unsure.sum()) for p in problems)
 
 
 def corrupted(p, answer):
@@ -110,7 +108,8 @@ def corrupted(p, answer):
         def change(_x, c, _s):
             # of a pair that was made, so that the price is needed
             one = answer["pairs"][paired[0]][kind]
-            next(y for y in c if y["kind"] == kind and y[kind] == one)["price"] += by
+            # a millionth of cost, far more than the costs made here are off
+            next(y for y in c if y["kind"] == kind and y[kind] == one)["price"] += by * round(1e-6 / answer["summary"]["quantum"])
         return change
 
     def count(_x, c, _s):
@@ -120,7 +119,7 @@ def corrupted(p, answer):
         c.remove(next(y for y in c if y["kind"] == "lead" and p.allowed[:, at[y["lead"]]].any()))
 
     def total(_x, _c, s):
-        s["total_units"] -= 1
+        s["total_units"] -= round(1e-6 / s["quantum"])
 
     def positive(_x, c, _s):
         next(y for y in c if y["kind"] == "lead")["price"] = 1
@@ -166,9 +165,9 @@ def properties(seed, schools, cases=24):
         rows = query(["SELECT to_jsonb(s) FROM sipp.plan_summary(sipp.pairing_plan(%s, unpaired_cost => %s)) s" % (array(s), price)
                       for s in changed])
         if price == "NULL":
-            worth = [(r[0]["unpaired"], r[0]["total_units"]) for r in rows]
+            worth = [(r[0]["unpaired"], Fraction(r[0]["total_units"]) * Fraction(r[0]["quantum"])) for r in rows]
         else:
-            worth = [r[0]["total_units"] + r[0]["unpaired_price"] * r[0]["unpaired"] for r in rows]
+            worth = [(r[0]["total_units"] + r[0]["unpaired_price"] * r[0]["unpaired"]) * Fraction(r[0]["quantum"]) for r in rows]
         for name, less, more in [("exclusions", worth[:1] * cases, worth[1::2]), ("room", worth[2::2], worth[:1] * cases)]:
             check("seed %d, %s: more %s" % (seed, price, name), [x for x in zip(less, more) if x[0] > x[1]])
             check("seed %d, %s: more %s make a difference" % (seed, price, name), [] if any(a < b for a, b in zip(less, more)) else [worth])
@@ -176,7 +175,6 @@ def properties(seed, schools, cases=24):
 
 def main():
     gap.run()
-    unsure = [0, 0]
     for seed in SEEDS:
         schools = nation.make(seed)
         nations = {"same": nation.Nation(schools), "any": nation.Nation(schools, pooled=True)}
@@ -184,10 +182,7 @@ def main():
             scores.run(seed, schools, nations if seed == 1 or FULL else {"same": nations["same"]})
             scores.recoded(seed, schools)
             properties(seed, schools)
-        unsure = [a + b for a, b in zip(unsure, of_seed(seed, nations, schools))]
-    # those have only their certificates checked, with one unit to spare
-    print("costs too near to half a unit: %d, in %d plans of %d" % (unsure[1], unsure[0], len(SEEDS) * (len(OPTIONS) + 1)))
-    check("costs are hardly ever too near to half a unit", [] if unsure[0] <= len(SEEDS) * len(OPTIONS) / 10 else unsure)
+        of_seed(seed, nations, schools)
     print("%d passed, %d failed" % (common.passed, common.failed))
     sys.exit(common.failed > 0)
 

@@ -5,9 +5,9 @@ from scipy.optimize import linear_sum_assignment
 
 from common import arguments, near
 
-# A cost nearer than this to half a unit may be rounded either way: costs are compared
-# within 1e-11 in scores.py.
-UNSURE = 1e-11
+# Costs are compared within 1e-11 in scores.py: those nearer than this may be equal.
+UNSURE = 1e-10
+DIGITS = 10
 
 
 class Problem:
@@ -28,9 +28,7 @@ class Problem:
             self.places[i] -= 1
             self.capacity[j] -= 1
             self.allowed[i, j] = False
-        raw = 1e5 * np.where(self.allowed, self.cost, 0)
-        self.units = np.where(self.allowed, np.rint(raw), np.inf)
-        self.unsure = self.allowed & (np.abs(raw - np.floor(raw) - 0.5) <= 1e5 * UNSURE)
+        self.units = np.where(self.allowed, np.round(np.where(self.allowed, self.cost, 0), DIGITS), np.inf)
         # ties go by the bytes of ids
         self.rank = np.argsort(np.argsort(np.array([i.encode() for i in n.id])))
 
@@ -61,12 +59,14 @@ class Problem:
         plan, wrong = self.read(pairs)
         u, v = np.full(self.n.n, np.nan), np.full(self.n.n, np.nan)
         w = np.zeros(self.allowed.shape)
+        # prices are whole numbers of any size: summed as they are, compared with own costs in cost
+        quantum = summary["quantum"]
         value = places = 0
         for c in prices:
             value += c["places"] * c["price"]
             if c["kind"] == "partner":
                 i = self.at[c["partner"]]
-                u[i] = c["price"]
+                u[i] = c["price"] * quantum
                 places += c["places"]
                 if c["places"] != self.places[i]:
                     wrong.append("counts: %s" % c)
@@ -78,10 +78,10 @@ class Problem:
             j = self.at[c["lead"]]
             if c["kind"] == "pair":
                 i = self.at[c["partner"]]
-                w[i, j] = c["price"]
+                w[i, j] = c["price"] * quantum
                 times = 0 if (i, j) in self.locked else 1
             else:
-                v[j] = c["price"]
+                v[j] = c["price"] * quantum
                 times = self.capacity[j]
             if c["places"] != times:
                 wrong.append("counts: %s" % c)
@@ -89,13 +89,13 @@ class Problem:
         sums = u[i] + v[j] + w[i, j]
         wrong += ["no price: %s and %s" % (self.n.id[i[k]], self.n.id[j[k]]) for k in np.flatnonzero(np.isnan(sums))]
         wrong += ["dear: prices of %s and %s are %s, the pair %s" % (self.n.id[i[k]], self.n.id[j[k]], sums[k], self.units[i[k], j[k]])
-                  for k in np.flatnonzero(sums > self.units[i, j] + self.unsure[i, j])]
+                  for k in np.flatnonzero(sums > self.units[i, j] + UNSURE)]
 
         made = [(i, j) for i, x in plan.items() for j in x]
         if all(self.allowed[p] for p in made):
             total = sum(self.units[p] for p in made)
-            if abs(total - summary["total_units"]) > sum(self.unsure[p] for p in made):
-                wrong.append("total: %s, not %s" % (summary["total_units"], total))
+            if abs(total - summary["total_units"] * quantum) > UNSURE * (len(made) + 1):
+                wrong.append("total: %s, not %s" % (summary["total_units"] * quantum, total))
         empty = places - len(made)
         if empty != summary["unpaired"] or len(made) + len(self.locked) != summary["paired"]:
             wrong.append("empty: %s, not %s" % (summary["unpaired"], empty))
@@ -103,9 +103,9 @@ class Problem:
         if value > worth or (value != worth and self.mode == "optimal"):
             wrong.append("sum: prices are worth %s, the plan %s" % (value, worth))
         # no pair may be worth less than an empty place, or as its own price says
-        if self.price is None and summary["unpaired_price"] <= places * np.max(self.units[self.allowed]):
+        if self.price is None and summary["unpaired_price"] * quantum <= places * np.max(self.units[self.allowed]):
             wrong.append("price of empty places: %s" % summary["unpaired_price"])
-        if self.price is not None and summary["unpaired_price"] != round(1e5 * self.price):
+        if self.price is not None and summary["unpaired_price"] * quantum != self.price:
             wrong.append("price of empty places: %s" % summary["unpaired_price"])
         if summary["certified"] != (summary["gap"] is not None and abs(summary["gap"]) <= 1e-9 * summary["total_cost"]) or (
                 self.mode == "optimal" and not summary["certified"]):
@@ -114,7 +114,7 @@ class Problem:
 
     def limit(self, summary):
         """What a pair must cost less than, to be better than an empty place."""
-        return np.inf if self.price is None else summary["unpaired_price"]
+        return np.inf if self.price is None else self.price
 
     def mode_wrong(self, summary, plan):
         """A plan by its mode, made here another way."""
@@ -149,10 +149,10 @@ class Problem:
         return np.argwhere(self.allowed & ~made & (self.units < partner[:, None]) & (self.units < lead[None, :]))
 
     def cheapest(self, summary):
-        """(empty places, units) of the best plan, by scipy on a matrix with each lead as often as it has room; one place each."""
+        """Cost of the best plan with its empty places, by scipy on a matrix with each lead as often as it has room; one place each."""
         rows = np.flatnonzero(self.allowed.any(axis=1) & (self.places > 0))
         columns = np.repeat(np.arange(self.n.n), np.maximum(self.capacity, 0))
-        out = float(summary["unpaired_price"])
+        out = summary["unpaired_price"] * summary["quantum"]
         matrix = np.hstack([np.where(self.allowed, self.units, 4 * out)[np.ix_(rows, columns)], np.full((len(rows), len(rows)), out)])
         value = matrix[linear_sum_assignment(matrix)].sum()
         return value

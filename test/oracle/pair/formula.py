@@ -342,5 +342,6 @@ class Nation:
             broken["score"] = "no part that has a weight is known"
         elif x["score"] is not None and x["score"] < min_score:
             broken["score"] = "score too low"
-        x["units"] = None if broken or x["cost"] is None else round(1e5 * x["cost"])
+        # a cost that counts; plans.py puts the exact one in its place
+        x["units"] = None if broken or x["cost"] is None else x["cost"]
         return x

@@ -2,6 +2,7 @@
 
 import copy
 import random
+from fractions import Fraction
 
 import wild
 from common import FULL, check, query
@@ -79,7 +80,8 @@ def run():
     for (seed, p), was, more, fewer in zip(problems, answers[::3], answers[1::3], answers[2::3]):
         def worth(answer):
             s = answer["summary"]
-            return (s["unpaired"], s["total_units"]) if p.price is None else (0, s["total_units"] + p.price * s["unpaired"])
+            total = s["total_units"] * Fraction(s["quantum"])
+            return (s["unpaired"], total) if p.price is None else (0, total + p.price * s["unpaired"])
 
         # a lead without any capacity takes part once it has some: places of partners are the same
         if worth(more) > worth(was):

@@ -4,11 +4,13 @@ import functools
 import json
 import random
 import re
+from fractions import Fraction
 
 import brute
 import wild
 from common import FULL, array, arguments, check, literal, near, query
 from formula import LEADS, PARTNERS, Nation
+from scores import SCORED
 
 SEEDS = range(1, 15001 if FULL else 2001)
 PLAN = ("weights", "context_weights", "authority", "same_authority_cost", "sector", "max_km", "min_p_better",
@@ -25,7 +27,7 @@ class Problem:
         self.mode = options.get("mode", "optimal")
         self.supports = options.get("supports_per_partner", 1)
         price = options.get("unpaired_cost")
-        self.price = None if price is None else round(1e5 * price)
+        self.price = None if price is None else Fraction(price)
         self.pair = {(i, j): n.pair(i, j, **options) for i in range(len(n.schools)) for j in range(len(n.schools))}
         keep = [i for i, _ in self.locked], [j for _, j in self.locked]
         self.partners = [i for i, s in enumerate(n.schools)
@@ -36,6 +38,7 @@ class Problem:
         self.capacity = [n.schools[j]["capacity"] - keep[1].count(j) if self.out(j) is None else 0 for j in self.leads]
         self.units = [[None if (i, j) in self.locked else self.pair[i, j]["units"] for j in self.leads]
                       for i in self.partners]
+        self.priced = False
         self.kept = {(self.partners.index(i), self.leads.index(j)) for i, j in self.locked}
 
     def out(self, k):
@@ -57,13 +60,35 @@ class Problem:
         return """WITH p AS MATERIALIZED (SELECT sipp.pairing_plan(%s%s%s) AS plan)
             SELECT jsonb_build_object('summary', (SELECT to_jsonb(s) FROM sipp.plan_summary(plan) s),
                 'pairs', (SELECT jsonb_agg(x) FROM sipp.pairs(plan) x),
-                'prices', (SELECT jsonb_agg(c) FROM sipp.certificate(plan) c), 'md5', md5(plan::text)) FROM p""" % (
+                'prices', (SELECT jsonb_agg(c) FROM sipp.certificate(plan) c), 'md5', md5(plan::text),
+                'costs', (SELECT jsonb_agg(jsonb_build_array(x.partner, x.lead, x.cost))
+                          FROM (SELECT s, sipp.context_scale(s%s) AS scale FROM (SELECT %s AS s) s OFFSET 0) s,
+                               unnest(s) a, unnest(s) b, LATERAL sipp.pairing_score(a, b, scale%s) x)) FROM p""" % (
                     array(self.schools), arguments(self.options, PLAN),
-                    ", locked => %s" % literal(lock) if lock else "")
+                    ", locked => %s" % literal(lock) if lock else "",
+                    arguments(self.options, ("context_weights", "sector")), array(self.schools),
+                    arguments(self.options, SCORED))
+
+    def take_costs(self, answer):
+        """
+        Costs as sipp.pairing_score has them, exactly, in place of those of formula.py, which say who is
+        allowed and are within rounding of them; returns what is wrong with that.
+        """
+        wrong, at = [], self.nation.at
+        for a, b, cost in () if self.priced else answer["costs"]:
+            x = self.pair[at[a], at[b]]
+            if x["units"] is not None:
+                if not near(cost, x["cost"], 1e-11):
+                    wrong.append("cost of %s and %s: %s, not %s" % (a, b, cost, x["cost"]))
+                x["units"] = Fraction(cost)
+        self.units = [[None if (i, j) in self.locked else self.pair[i, j]["units"] for j in self.leads]
+                      for i in self.partners]
+        self.priced = True
+        return wrong
 
     def read(self, answer):
         """The plan of an answer, as leads by partner without the locked ones; and what is wrong with its form."""
-        n, wrong = self.nation, []
+        n, wrong = self.nation, self.take_costs(answer)
         at = {n.schools[i]["id"]: k for k, i in enumerate(self.partners)}
         lead_at = {n.schools[j]["id"]: k for k, j in enumerate(self.leads)}
         plan, locked, rows, out = [[] for _ in self.partners], set(), [0] * len(self.partners), {}
@@ -115,8 +140,9 @@ def is_best(p, plan, summary):
     """What is wrong with a plan as that of its mode."""
     empty, cost = p.worth(plan)
     found = []
-    if (summary["unpaired"], summary["total_units"]) != (empty, cost):
-        found.append("summary has %s empty and %s units, the pairs %d and %d" % (summary["unpaired"], summary["total_units"], empty, cost))
+    total = summary["total_units"] * Fraction(summary["quantum"])
+    if (summary["unpaired"], total) != (empty, cost):
+        found.append("summary has %s empty and a cost of %s, the pairs %d and %s" % (summary["unpaired"], total, empty, cost))
     if p.mode == "optimal":
         least = p.best()
         mine = (empty, cost) if p.price is None else (0, cost + p.price * empty)
@@ -136,19 +162,22 @@ def is_proven(p, answer):
     """What is wrong with the prices, as a proof of the best plan's worth."""
     summary = answer["summary"]
     ids = [p.nation.schools[k]["id"] for k in p.partners], [p.nation.schools[k]["id"] for k in p.leads]
+    quantum = Fraction(summary["quantum"])
+    out = summary["unpaired_price"] * quantum
     u, v, w, found, value = {}, {}, {}, [], 0
     for c in answer["prices"] or []:
-        value += c["places"] * c["price"]
+        price = c["price"] * quantum
+        value += c["places"] * price
         if c["kind"] == "partner":
-            u[c["partner"]] = c["price"]
-            if c["price"] > summary["unpaired_price"] or c["places"] != p.places[ids[0].index(c["partner"])]:
+            u[c["partner"]] = price
+            if price > out or c["places"] != p.places[ids[0].index(c["partner"])]:
                 found.append("price of " + c["partner"])
         elif c["kind"] == "lead":
-            v[c["lead"]] = c["price"]
+            v[c["lead"]] = price
             if c["price"] > 0 or c["places"] != p.capacity[ids[1].index(c["lead"])]:
                 found.append("price of " + c["lead"])
         else:
-            w[c["partner"], c["lead"]] = c["price"]
+            w[c["partner"], c["lead"]] = price
             if c["price"] > 0:
                 found.append("price of a pair")
     for i, a in enumerate(ids[0]):
@@ -157,10 +186,10 @@ def is_proven(p, answer):
             if c is not None and u[a] + v[b] + w.get((a, b), 0) > c:
                 found.append("%s and %s cost less than their prices" % (a, b))
     empty, cost = p.best()
-    best = cost + summary["unpaired_price"] * empty
+    best = cost + out * empty
     if value != best:
-        found.append("prices worth %d, the best plan %d" % (value, best))
-    if p.price is not None and summary["unpaired_price"] != min(p.price, summary["unpaired_price"]):
+        found.append("prices worth %s, the best plan %s" % (value, best))
+    if p.price is not None and out != min(p.price, out):
         found.append("price of an empty place")
     if summary["certified"] != (summary["gap"] is not None and abs(summary["gap"]) <= 1e-9 * summary["total_cost"]) or (
             p.mode == "optimal" and not summary["certified"]):
@@ -203,7 +232,7 @@ def notices_wrong(p, rows, answer):
     partial = sum("similarity without " in " ".join(x["flags"]) for x in rows)
     empty = [x for x in answer["pairs"] or [] if x["place"] is not None and x["lead"] is None]
     for number, word in [(low, "with a similarity below 0.3"), (partial, "compared without circumstances"), (len(empty), "empty")]:
-        said = [x for x in notices if word in x]
+        said = [x for x in notices if word in x and not x.startswith("mode ")]
         if [int(x.split()[0]) for x in said] != ([number] if number else []):
             want.append("notice %s, not of %d" % (said, number))
     for x in notices:
@@ -271,14 +300,15 @@ def says_true(p, plan, answer):
     joint = []
     for b in summary["blocking"]:
         gain = wishes.get((ids[0].index(b["partner"]), ids[1].index(b["lead"])))
-        if gain is None or any(not near(x, None if y is None else y / 1e5, 1e-12)
+        if gain is None or any(not near(x, None if y is None else float(y), 1e-12)
                                for x, y in zip((b["partner_gain"], b["lead_gain"]), gain)):
             found.append("blocking pair %s, not %s" % (b, gain))
             continue
         i, j = ids[0].index(b["partner"]), ids[1].index(b["lead"])
-        empty = summary["unpaired_price"] - p.units[i][j]
+        empty = summary["unpaired_price"] * Fraction(summary["quantum"]) - p.units[i][j]
         joint.append((empty if gain[0] is None else gain[0]) + (gain[1] or 0))
-    if joint != sorted(joint, reverse=True):
+    # gains are rounded to doubles before they are added
+    if any(b - a > 1e-12 * max(1, b) for a, b in zip(joint, joint[1:])):
         found.append("blocking pairs by gain %s" % joint)
     return found
 

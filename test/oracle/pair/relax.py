@@ -101,7 +101,7 @@ def cheapest(p, plan, i):
         if p.pair[me, p.leads[j]]["cost"] is None:
             continue
         free = p.capacity[j] - sum(j in leads for leads in plan)
-        cost = round(1e5 * p.nation.pair(me, p.leads[j], **relaxed(p, broken))["cost"])
+        cost = p.nation.pair(me, p.leads[j], **relaxed(p, broken))["cost"]
         (room if free > 0 and cost < price else dear).append(cost)
     return min(room or dear, default=None)
 
@@ -192,7 +192,7 @@ def run():
                 y = q.pair[me, q.nation.at[lead]]
                 if y["broken"]:
                     offered.append("%s; %s leaves %s" % (what, x["relaxation"], list(y["broken"].values())))
-                elif least is not None and y["units"] != least:
+                elif least is not None and abs(y["units"] - least) > 1e-10 * max(1, least):
                     offered.append("%s; %s costs %s, the cheapest %s" % (what, x["relaxation"], y["units"], least))
             if not allowed and least is None:
                 offered.append("%s; %s is no single change" % (what, x["relaxation"]))
