@@ -22,7 +22,7 @@ FROM (SELECT sipp.assign('p', 'x', 1, 1)::jsonb AS plan) real, (VALUES
 		'leads', made.leads, 'total_units', made.units, 'unpaired_price', made.empty, 'quantum', 1))::text::sipp.plan AS plan) forged, check_proof(forged.plan, problem) c ORDER BY problem;
 
 -- units: of a power of two rounded down, whatever is left of a cost, so that whole prices hold if and only if they hold for it
-SELECT cost, sipp.cost_units(cost, 1) AS of_1, sipp.cost_units(cost, 2 ^ 900) AS of_huge, sipp.cost_units(cost, 0.00001) AS of_schools
+SELECT cost, sipp.cost_units(cost, 1) AS of_1, sipp.cost_units(cost, 2 ^ 900) AS of_huge, sipp.cost_units(cost, 2 ^ -20) AS of_2_to_20
 FROM unnest('{0.6,-0.6,2.5,-2.5,5e-324,-5e-324,0,-3,0.000015}'::float8[]) cost;
 
 -- a place that costs as much as no pair stays empty, and the reason is true

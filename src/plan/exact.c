@@ -214,8 +214,8 @@ exact_worth(const ExactUnits *units, int j, double cost)
 
 /*
  * sipp_cost_units(cost, quantum): the whole number of units that stands for a
- * cost, for the inequalities of a certificate.  Units of powers of 2 are
- * rounded down, so that no cost is taken for more than it is.
+ * cost, for the inequalities of a certificate.  It is rounded down, so that no
+ * cost is taken for more than it is.
  */
 Datum
 sipp_cost_units(PG_FUNCTION_ARGS)

@@ -2,10 +2,11 @@
  * plan.h
  *		A pairing plan: solving it, explaining it, storing it.
  *
- * plan.c makes the problem out of schools and costs.c out of the analyst's own
- * costs; plan_solve.c solves the former and costs_solve.c the latter.  Both write
- * the same document with plan_doc.c, which plan_report.c reads.  plan_reason.c and
- * costs_doc.c say why a school has nobody.
+ * pairing_plan.c makes the problem out of schools and assign_costs.c out of the
+ * analyst's own costs; solve.c solves the former and assign_solve.c the latter.
+ * Both write the same document with document.c, which read.c reads.  explain.c and
+ * assign_document.c say why a school has nobody; plan.c and blocking.c have what
+ * they share.
  */
 #ifndef SIPP_PLAN_H
 #define SIPP_PLAN_H
