@@ -28,9 +28,10 @@ typedef struct Comparator
 } Comparator;
 
 /*
- * Read the partition: the combination of each row, and the sums of each combination about
- * a shift, and whether all outcomes are 0 or 1.  The first outcomes decide the shift; should a later one be much nearer to 0, the
- * sums so far are moved, which costs them nothing, being of larger numbers.
+ * Read the partition: the combination of each row, the sums of each combination about a
+ * shift, and whether all outcomes are 0 or 1.  The first outcomes decide the shift; should a
+ * later one be much nearer to 0, the sums so far are moved, which costs them no digits
+ * because they are of larger numbers.
  */
 static KeySums *
 read_partition(PartitionScan *scan, int32 *combination, double *shift, bool *is_binary,

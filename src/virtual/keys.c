@@ -12,8 +12,8 @@
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 
+#include "base/keytable.h"
 #include "virtual/keys.h"
-#include "virtual/keytable.h"
 
 /* One key argument. */
 typedef struct KeyColumn

@@ -43,9 +43,9 @@ typedef struct KeySums
 /*
  * How the key arguments are read: made by the first call of a query and kept in
  * fn_extra, which is the reader's own.  func is the SQL name for messages; first is the
- * index of the unit's argument, n the number of key arguments, names theirs.  An argument
- * that is an untyped NULL literal is no key at all (that is how an optional leave_out
- * is left away); the unit must be one.
+ * index of the unit's argument, n the number of key arguments, names theirs.  An
+ * omitted optional argument arrives as an untyped NULL literal, which is no key at all; the
+ * unit must be one.
  */
 typedef struct KeyReader KeyReader;
 

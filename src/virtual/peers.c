@@ -144,7 +144,7 @@ peers_checked(Peers *p, Node *escontext)
 	return NULL;
 }
 
-/* The error of a version that this code does not read. */
+/* Report a version that this code does not read. */
 static void
 peers_version(int64 version, Node *escontext)
 {

@@ -9,8 +9,8 @@
 
 #include "miscadmin.h"
 
+#include "base/keytable.h"
 #include "virtual/keys.h"
-#include "virtual/keytable.h"
 
 /* A table of pairs of numbers, to number the tuples of a set of keys. */
 typedef struct PairTable

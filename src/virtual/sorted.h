@@ -66,8 +66,8 @@ typedef struct SortedRow
 } SortedRow;
 
 /*
- * From keys, n, score, precision, outcome and the combination of each position: the rest.  Memory is
- * taken from cxt.
+ * Derive the rest from keys, n, score, precision, outcome and the combination of each
+ * position.  Memory is taken from cxt.
  */
 extern void sorted_finish(Sorted *s, const int32 *combination, MemoryContext cxt);
 

@@ -10,7 +10,7 @@
 #define SIPP_KEYTABLE_H
 
 #include "base/keyvalue.h"
-#include "virtual/keys.h"
+#include "base/memory.h"
 
 #define KEY_FIRST_ROOM	8
 #define KEY_MOST	((1 << 30) - 1)
