@@ -10,8 +10,8 @@
 /*
  * Sort indexes 0 ... n - 1 by their keys: those of key k are list[start[k]] ...
  * list[start[k + 1] - 1], in ascending order.  key: [n], from 0 to nkey - 1; a
- * negative one leaves its index out; NULL: all are 0.  start: [nkey + 1].  Both arrays are palloc'd.
- * A counting sort: O(n + nkey).
+ * negative one leaves its index out; NULL: all are 0.  start: [nkey + 1].  Both
+ * arrays are palloc'd.  A counting sort: O(n + nkey).
  */
 extern int *bucket_sort(int n, int nkey, const int *key, int **start);
 

@@ -328,7 +328,7 @@ undo_chains(Partial *t)
 			groups->of[groups->group[t->undo_at[k]].member[i]] = t->undo_at[k];
 }
 
-/* Carry out an ejection chain: member a fills its last hole, and so on up to the partial group's. */
+/* Carry out an ejection chain: member a fills its last hole, and so on up the chain. */
 static void
 move_chain(Partial *t, const Hole *hole, int at, int a)
 {

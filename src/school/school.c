@@ -231,7 +231,7 @@ school_getarg(Datum d)
 	return school_read(CODEC_UNPACK, VARDATA_ANY(v), VARSIZE_ANY_EXHDR(v));
 }
 
-/* The error of one school. */
+/* Report what is wrong with one school. */
 void
 school_error(Node *escontext, int sqlstate, const char *id, const char *flaw, const char *hint)
 {

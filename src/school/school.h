@@ -135,7 +135,7 @@ extern char *school_key(char *id);
 extern char **school_default_names(char prefix, int n);
 extern bool school_names_are_default(char prefix, int n, char **names);
 
-/* The error of one school (SIPP_BAD_INPUT), whose id may be NULL; flaw without a full stop. */
+/* Report what is wrong with one school (SIPP_BAD_INPUT); id may be NULL, flaw has no full stop. */
 extern void school_error(Node *escontext, int sqlstate, const char *id, const char *flaw,
 						 const char *hint);
 
@@ -149,10 +149,10 @@ extern const char *school_flaw(const School *s, const char **hint);
 extern bool school_settle(School *s, Node *escontext);
 
 /*
- * schools.c: an array's schools.  Errors, each naming the school and the field: NULL element, duplicate
- * id, context arrays of different length or names, profiles of a different
- * number of bands, subjects of different length or names, too many.  Ids in
- * excludes that are not in the array are allowed.
+ * schools.c: read an array's schools.  Errors, each naming the school and the
+ * field: NULL element, duplicate id, context arrays of different length or names,
+ * profiles of a different number of bands, subjects of different length or names,
+ * too many.  Ids in excludes that are not in the array are allowed.
  */
 extern Schools *schools_read(ArrayType *a, const char *func);
 extern Schools *schools_make(School **school, int n, const char *func); /* takes them over */

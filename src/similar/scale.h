@@ -53,7 +53,7 @@
 typedef struct SectorScale
 {
 	char	   *sector;			/* NULL where sectors are pooled */
-	int			schools;		/* with complete context: the yardsticks are made of them */
+	int			schools;		/* with complete context: the scale is made of them */
 	double	   *scale;			/* [nvar] s_v; 0: constant */
 	double		profile_scale;	/* s_W; 0: constant; NaN without profiles */
 	double		tenth;			/* d10; NaN where there is none */
@@ -192,8 +192,9 @@ typedef struct PointTree PointTree;
 extern int *points_by_unit(const Points *p, int **start);
 
 /*
- * Of n >= 1 schools of one unit that lack the same variables.  Where group is not NULL, schools of the same
- * group are not each other's neighbours, nor is one of unknown group (< 0) anyone's.
+ * Plant a tree of n >= 1 schools of one unit that lack the same variables.  Where
+ * group is not NULL, schools of the same group are not each other's neighbours, nor
+ * is one of unknown group (< 0) anyone's.
  * Keeps pointers to the points and the groups.
  */
 extern PointTree *points_tree(const Points *p, const int *school, int n, const int *group);
@@ -205,7 +206,10 @@ extern void points_tree_free(PointTree *t);
  */
 extern int	points_nearest(PointTree *const *tree, int ntree, int i, int k, Neighbour *out);
 
-/* d10 of each unit, from schools that lack nothing, NaN where there is none; filled into p->tenth as well. */
+/*
+ * Work out d10 of each unit, from schools that lack nothing, NaN where there is none;
+ * it is filled into p->tenth as well.
+ */
 extern void points_tenth(Points *p, double *tenth);
 
 /*

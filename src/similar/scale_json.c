@@ -172,7 +172,7 @@ scale_to_jsonb(const Scale *scale)
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(out.data)));
 }
 
-/* The error of a document that is no scale. */
+/* Report a document that is no scale. */
 pg_noreturn static void
 scale_fail(const Doc *doc, const char *field, const char *what)
 {
@@ -301,7 +301,7 @@ check_spread(const Doc *doc, const char *field, double spread)
 		scale_fail(doc, field, psprintf("0 or at least %g", SCALE_MIN_SPREAD));
 }
 
-/* One sector's yardsticks. */
+/* Read one sector's scale. */
 static void
 get_sector(const Doc *doc, const Scale *scale, SectorScale *out)
 {
