@@ -266,7 +266,8 @@ plan_head_gap(PlanHead *head, bool proven, bool cheapest, double gap, int64 more
 	head->certified = proven && cheapest && fabs(gap) <= PLAN_GAP * size;
 	if (!proven || head->certified)
 		return;
-	if (more_empty != 0)
+	/* where an empty place has a price, the cheapest plan may have more of them */
+	if (more_empty > 0)
 		head->notice[head->nnotice++] =
 			psprintf(more_empty == 1 ?
 					 "mode %s: " INT64_FORMAT " more place is empty than in the cheapest plan" :
