@@ -44,6 +44,7 @@ ticker=			# the process that shows the time of the running step
 root_cmd=()		# what to put before a command that needs root
 no_cluster=		# our file that keeps a default cluster from being created
 log=			# the last step's output
+titles=1		# set: a step's title is shown when it begins, too
 
 say()
 {
@@ -97,7 +98,7 @@ try()
 		printf '%s\r' "$title"
 		tick "$title" &
 		ticker=$!
-	else
+	elif [[ $titles ]]; then
 		say "$title"
 	fi
 	set -m
