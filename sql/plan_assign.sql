@@ -1,10 +1,13 @@
 --
--- Room pair: plans on the analyst's own costs.
+-- Room plan: plans on the analyst's own costs.
 --
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set nation :abs_srcdir '/sql/include/nation.sql'
 \set ECHO none
+\i :nation
+\set ECHO all
 \pset null '(null)'
+
 -- What is wrong with a plan on the costs of a table (partner, lead, cost, capacity), by its pairs and its prices; '' if nothing.
 CREATE FUNCTION wrong(p sipp.plan, costs text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE said text;
@@ -31,6 +34,7 @@ SELECT concat_ws(', ',
 	INTO said USING p;
 	RETURN said;
 END $$;
+
 -- small enough to try everything: 80 nations of 4 partners and 3 leads, costs from -8 to 8, some pairs forbidden
 CREATE TABLE small AS
 SELECT g, 'p' || i AS partner, 'l' || j AS lead, CASE WHEN noise(g * 100 + i * 10 + j, 'forbidden', 4) > 0 THEN noise(g * 100 + i * 10 + j, 'cost', 33) - 16 END / CASE WHEN g % 2 = 0 THEN 1 ELSE 3.0 END::float8 AS cost, noise(g * 10 + j, 'capacity', 3) AS capacity
@@ -46,16 +50,7 @@ CREATE TABLE small_best AS SELECT g, min(empty) AS fewest, min(cost + 2 * empty)
 SELECT count(*), bool_and(t.unpaired = fewest AND near(t.total_cost, b.cost, 1e-9)) AS optimal, bool_and(p.plan::text = p.null_price::text) AS null_price, bool_and(near(q.total_cost + 2 * q.unpaired, b.priced, 1e-9)) AS priced, bool_and(near(r.total_cost - r.unpaired, b.below, 1e-9)) AS below,
 	   count(*) FILTER (WHERE t.unpaired > 0) > 10 AS some_unpaired, count(*) FILTER (WHERE q.unpaired > t.unpaired) > 10 AS some_too_dear
 FROM small_plan p JOIN small_best b USING (g), sipp.plan_summary(p.plan) t, sipp.plan_summary(p.priced) q, sipp.plan_summary(p.below) r;
- count | optimal | null_price | priced | below | some_unpaired | some_too_dear 
--------+---------+------------+--------+-------+---------------+---------------
-    80 | t       | t          | t      | t     | t             | t
-(1 row)
-
 SELECT wrong(plan, '(SELECT * FROM small WHERE g = 1)'), wrong(plan, '(SELECT * FROM small WHERE g = 3)') AS of_other_costs FROM small_plan WHERE g = 1;
- wrong |                                                                        of_other_costs                                                                        
--------+--------------------------------------------------------------------------------------------------------------------------------------------------------------
-       | a pair is not allowed, capacity exceeded, a runner-up is wrong, sums are wrong, a pair is cheaper than its prices, a price counts the wrong number of places
-(1 row)
 
 -- larger ones, by certificate: whole costs (whose unit is 1), fractions, all alike, negative, tiny, huge, of all sizes, ties
 CREATE TABLE costs AS SELECT i AS partner, j AS lead, noise(i * 1000 + j, 'c', 100000) AS c, 1 + noise(j, 'cap', 3) AS capacity FROM generate_series(1, 80) i, generate_series(1, 40) j WHERE noise(i * 1000 + j, 'allowed', 3) = 0;
@@ -68,42 +63,9 @@ BEGIN
 	RETURN p;
 END $$;
 SELECT kind, t.paired, t.unpaired, quantum = 1 AS unit_is_one, blocking_pairs > 0 AS some_blocking, wrong(plan, format('(SELECT partner::text, lead::text, (%s)::float8 AS cost, capacity FROM costs)', formula)) FROM kinds, LATERAL (SELECT plan_of(formula) AS plan OFFSET 0) p, sipp.plan_summary(plan) t ORDER BY kinds.ctid;
-       kind       | paired | unpaired | unit_is_one | some_blocking | wrong 
-------------------+--------+----------+-------------+---------------+-------
- whole            |     80 |        0 | t           | t             | 
- fractions        |     80 |        0 | f           | t             | 
- all alike        |     80 |        0 | f           | f             | 
- zero             |     80 |        0 | t           | f             | 
- negative         |     80 |        0 | t           | t             | 
- both signs       |     80 |        0 | t           | t             | 
- tiny             |     80 |        0 | f           | t             | 
- huge             |     80 |        0 | f           | t             | 
- both ends        |     80 |        0 | f           | f             | 
- of all sizes     |     80 |        0 | f           | t             | 
- ties             |     80 |        0 | t           | f             | 
- whole, large     |     80 |        0 | t           | t             | 
- whole, too large |     80 |        0 | f           | t             | 
- some unknown     |     80 |        0 | t           | t             | 
-(14 rows)
-
 SELECT x, t.paired, t.unpaired, wrong(plan, '(SELECT partner::text, lead::text, c::float8 AS cost, capacity FROM costs)') FROM unnest('{0,1000,50000,1e300,-1e300,NULL}'::float8[]) WITH ORDINALITY u (x, k), LATERAL (SELECT plan_of('c', format(', %L', x)) AS plan OFFSET 0) p, sipp.plan_summary(plan) t ORDER BY k;
-    x    | paired | unpaired | wrong 
----------+--------+----------+-------
-       0 |      0 |       80 | 
-    1000 |      7 |       73 | 
-   50000 |     80 |        0 | 
-  1e+300 |     80 |        0 | 
- -1e+300 |      0 |       80 | 
-  (null) |     80 |        0 | 
-(6 rows)
-
 -- whatever the order of rows
 SELECT bool_and(plan_of(formula)::text = plan_of(formula, sort => ' ORDER BY c, partner')::text AND plan_of(formula)::text = plan_of(formula, sort => ' ORDER BY lead DESC, c')::text) AS same FROM kinds;
- same 
-------
- t
-(1 row)
-
 -- workers: whole, with a price, and with rows that name one school only
 CREATE TABLE many AS SELECT 'partner ' || partner AS partner, 'lead ' || lead AS lead, c::float8 AS cost, capacity FROM costs UNION ALL SELECT 'alone ' || i, NULL, NULL, NULL FROM generate_series(1, 5) i UNION ALL SELECT NULL, 'idle ' || i, NULL, i FROM generate_series(1, 5) i;
 CREATE TABLE serial AS SELECT sipp.assign(partner, lead, cost, capacity) AS plan, sipp.assign(partner, lead, cost, capacity, 30000) AS priced FROM many;
@@ -113,79 +75,22 @@ SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
 SET max_parallel_workers_per_gather = 2;
 SELECT plan_has('SELECT sipp.assign(partner, lead, cost, capacity) FROM many', 'Partial Aggregate') AS parallel;
- parallel 
-----------
- t
-(1 row)
-
 SELECT s.plan::text = p.plan::text AS plan, s.priced::text = p.priced::text AS priced FROM serial s, (SELECT sipp.assign(partner, lead, cost, capacity) AS plan, sipp.assign(partner, lead, cost, capacity, 30000) AS priced FROM many) p;
- plan | priced 
-------+--------
- t    | t
-(1 row)
-
 SET parallel_leader_participation = off;
 SELECT s.plan::text = p.plan::text AS plan FROM serial s, (SELECT sipp.assign(partner, lead, cost, capacity) AS plan FROM many) p;
- plan 
-------
- t
-(1 row)
-
 SELECT sipp.assign(partner, lead, cost, capacity) IS NULL AS no_rows FROM many WHERE capacity < 0;
- no_rows 
----------
- t
-(1 row)
-
 RESET parallel_leader_participation;
 RESET max_parallel_workers_per_gather;
 -- who has no allowed pair, who is full, what would help; a plan on costs has no parts
 SELECT partner, lead, cost, runner_up, margin, reason, relaxation, place, role, locked, score, losses, flags FROM sipp.pairs((SELECT sipp.assign(p, l, c, 1) FROM (VALUES ('a', 'x', 1), ('b', 'x', 2), ('c', 'y', NULL), ('d', 'y', 5), ('d', 'x', 9), ('e', NULL, 3)) v (p, l, c)));
- partner |  lead  |  cost  | runner_up | margin |           reason           |     relaxation      | place |  role  | locked | score  | losses | flags  
----------+--------+--------+-----------+--------+----------------------------+---------------------+-------+--------+--------+--------+--------+--------
- a       | x      |      1 | (null)    | (null) | (null)                     | (null)              |     1 | (null) | f      | (null) | (null) | (null)
- b       | (null) | (null) | x         | (null) | all allowed leads are full | one more place at x |     1 | (null) | f      | (null) | (null) | (null)
- c       | (null) | (null) | (null)    | (null) | no allowed pair            | (null)              |     1 | (null) | f      | (null) | (null) | (null)
- d       | y      |      5 | x         |      4 | (null)                     | (null)              |     1 | (null) | f      | (null) | (null) | (null)
- e       | (null) | (null) | (null)    | (null) | no allowed pair            | (null)              |     1 | (null) | f      | (null) | (null) | (null)
-(5 rows)
-
 SELECT partner, lead, reason, relaxation FROM sipp.pairs((SELECT sipp.assign(p, l, c, 1, 1.5) FROM (VALUES ('a', 'x', 1), ('b', 'x', 1.25), ('d', 'y', 5)) v (p, l, c)));
- partner |  lead  |                      reason                      |     relaxation      
----------+--------+--------------------------------------------------+---------------------
- a       | x      | (null)                                           | (null)
- b       | (null) | all allowed leads are full                       | one more place at x
- d       | (null) | every allowed lead costs more than unpaired_cost | unpaired_cost > 5
-(3 rows)
-
 SELECT mode, partners, places, leads, capacity, paired, unpaired, ineligible, total_cost, mean_score, bound, certified, quantum, unpaired_price, total_units, target_gap, blocking_pairs, blocking, worst, notices
 FROM sipp.plan_summary((SELECT sipp.assign(p, l, c, 1) FROM (VALUES ('a', 'x', 1), ('a', 'y', 2), ('b', 'x', 3), ('b', 'y', 10)) v (p, l, c)));
-  mode   | partners | places | leads | capacity | paired | unpaired | ineligible | total_cost | mean_score | bound | certified | quantum | unpaired_price | total_units | target_gap | blocking_pairs |                              blocking                              |                                        worst                                         | notices 
----------+----------+--------+-------+----------+--------+----------+------------+------------+------------+-------+-----------+---------+----------------+-------------+------------+----------------+--------------------------------------------------------------------+--------------------------------------------------------------------------------------+---------
- optimal |        2 |      2 |     2 |        2 |      2 |        0 |          0 |          5 |     (null) |     5 | t         |       1 |             21 |           5 |     (null) |              1 | [{"lead": "x", "partner": "a", "lead_gain": 2, "partner_gain": 1}] | [{"cost": 3, "lead": "x", "partner": "b"}, {"cost": 2, "lead": "y", "partner": "a"}] | {}
-(1 row)
-
 SELECT sipp.assign(NULL, NULL, NULL, NULL)::jsonb->'partners' AS of_nothing FROM generate_series(1, 3);
- of_nothing 
-------------
- []
-(1 row)
-
 SELECT * FROM sipp.certificate((SELECT sipp.assign('ä', 'ß', 7, 2)));
-  kind   | partner |  lead  | places | price 
----------+---------+--------+--------+-------
- partner | ä       | (null) |      1 |     7
- lead    | (null)  | ß      |      2 |     0
-(2 rows)
-
 -- the nation's own costs, given by hand, make the nation's plan
 CREATE TABLE own AS
 WITH school AS MATERIALIZED (SELECT school(r) AS s, id, role, capacity FROM nation r)
 SELECT sipp.assign(p.id, l.id, CASE WHEN x.eligible THEN round((x.cost * 1e5)::numeric)::float8 END, l.capacity) AS plan, sipp.pairing_plan(schools(), max_km => 90) AS plan_2
 FROM (SELECT sipp.context_scale(schools()) AS scale OFFSET 0) s, school p, school l, LATERAL sipp.pairing_score(p.s, l.s, scale, max_km => 90) x WHERE p.role IN ('partner', 'coasting', 'either') AND l.role IN ('lead', 'either');
 SELECT a.paired = b.paired AS as_many, a.total_units = b.total_units AS as_dear, b.paired > 10 AS some FROM own, sipp.plan_summary(plan) a, sipp.plan_summary(plan_2) b;
- as_many | as_dear | some 
----------+---------+------
- t       | t       | t
-(1 row)
-
