@@ -34,10 +34,11 @@ install_sql := $(root)/src/sipp.sql \
 DATA_built = $(install_script)
 DATA = $(patsubst $(root)/%,%,$(wildcard $(root)/src/update/sipp--*--*.sql))
 
-# Regression tests: those named after a room in the rooms' order, then the rest.
+# Regression tests: those of each room, <room>.sql before <room>_<subject>.sql,
+# in the rooms' order; then the rest.
 tests := $(patsubst $(root)/sql/%.sql,%,$(wildcard $(root)/sql/*.sql))
-REGRESS := $(strip $(foreach room,$(ROOMS),$(filter $(room),$(tests))) \
-	$(sort $(filter-out $(ROOMS),$(tests))))
+room_tests := $(foreach room,$(ROOMS),$(filter $(room),$(tests)) $(sort $(filter $(room)_%,$(tests))))
+REGRESS := $(strip $(room_tests) $(sort $(filter-out $(room_tests),$(tests))))
 REGRESS_OPTS = --load-extension=sipp
 
 # -ffp-contract=off: no fused multiply-add, so that a figure does not depend

@@ -44,6 +44,7 @@ ticker=			# the process that shows the time of the running step
 root_cmd=()		# what to put before a command that needs root
 no_cluster=		# our file that keeps a default cluster from being created
 log=			# the last step's output
+titles=1		# set: a step's title is shown when it begins, too
 
 say()
 {
@@ -97,7 +98,7 @@ try()
 		printf '%s\r' "$title"
 		tick "$title" &
 		ticker=$!
-	else
+	elif [[ $titles ]]; then
 		say "$title"
 	fi
 	set -m
@@ -168,19 +169,17 @@ remove_segments()
 # seconds is killed.
 stop_processes()
 {
-	local pid pids i
+	local pid pids end=$((SECONDS + 5))
 	pids=$(our_processes)
-	for i in {1..50}; do
-		[[ $pids ]] || break
-		if ((i == 1)); then
-			for pid in $pids; do
-				if [[ $(readlink "/proc/$pid/exe") == */postgres ]]; then
-					kill -QUIT "$pid" 2>/dev/null || :
-				else
-					kill -TERM "$pid" 2>/dev/null || :
-				fi
-			done
+	for pid in $pids; do
+		if [[ $(readlink "/proc/$pid/exe") == */postgres ]]; then
+			kill -QUIT "$pid" 2>/dev/null || :
+		else
+			kill -TERM "$pid" 2>/dev/null || :
 		fi
+	done
+	# not by the number of looks, which take long on a busy machine
+	while [[ $pids ]] && ((SECONDS < end)); do
 		sleep 0.1
 		pids=$(our_processes)
 	done

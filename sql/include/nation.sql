@@ -1,5 +1,5 @@
 --
--- What the tests of room pair share: a small nation of schools, and the yardsticks,
+-- What the tests of rooms school to group share: a small nation of schools, and the yardsticks,
 -- distances and scores of its pairs by brute force, from the formulas of the manual.
 --
 -- Included at the head of a test; everything lives in schema n, made afresh.

@@ -77,7 +77,6 @@ void
 plan_head_gap(PlanHead *head, bool proven, bool cheapest, double gap, int64 more_empty)
 {
 	const char *mode = plan_mode_name(head->mode);
-
 	double		size = isnan(head->total_cost) ? DBL_MAX : fabs(head->total_cost);
 
 	head->gap = proven ? gap : NAN;
@@ -88,7 +87,8 @@ plan_head_gap(PlanHead *head, bool proven, bool cheapest, double gap, int64 more
 		head->notice[head->nnotice++] =
 			psprintf("too many pairs cost nearly the same to tell the cheapest plan: this one costs at most %s more",
 					 plan_number_text(gap));
-	else if (more_empty != 0)
+	/* where an empty place has a price, the cheapest plan may have more of them */
+	else if (more_empty > 0)
 		head->notice[head->nnotice++] =
 			psprintf(more_empty == 1 ?
 					 "mode %s: " INT64_FORMAT " more place is empty than in the cheapest plan" :

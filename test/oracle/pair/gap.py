@@ -23,7 +23,9 @@ def by_quadrature(m, s, g):
             for k in (-20, -8, -4, -2, -1, 0, 1, 2, 4, 8, 20, 40, 80):
                 points |= {centre + k * step, centre + k * s}
         points = sorted(x for x in points if 0 <= x <= g)
-        value = mpmath.quad(lambda x: mpmath.erfc((x - m) / (s * mpmath.sqrt(2))) / 2, points) / g
+        # mpmath.quad stops by its absolute error, so that what is integrated must be about 1
+        size = mpmath.exp(-min(m, 0) ** 2 / (2 * s * s))
+        value = mpmath.quad(lambda x: mpmath.erfc((x - m) / (s * mpmath.sqrt(2))) / 2 / size, points) * size / g
         return value, -mpmath.log(value)
 
 

@@ -202,7 +202,33 @@ MANY = {"takes no part (role none)": "have the role none", "role not known": "ha
 ONE = {"have": "has", "are leads": "is a lead"}
 
 
-def notices_wrong(p, rows, answer):
+def distance_wrong(p, plan, summary):
+    """What is wrong with the gap, and with the notice of it, of a plan that need not be the cheapest."""
+    (empty, cost), (least_empty, least) = p.worth(plan), p.best()
+    fewest = most = least_empty
+    if p.price is not None:
+        # of all cheapest plans: a price a little higher, or lower
+        fine = [[None if c is None else 1000 * c for c in row] for row in p.units]
+        fewest = brute.best(fine, p.places, p.capacity, 1000 * p.price + 1)[1] - 1000 * least
+        most = 1000 * least - brute.best(fine, p.places, p.capacity, 1000 * p.price - 1)[1]
+        cost += p.price * empty
+    gap = None if p.price is None and empty > most else (cost - least) / 1e5
+    found = [x for x in summary["notices"] if x.startswith("mode ")]
+    # costs are rounded to units one by one
+    if (gap is None) != (summary["gap"] is None) or gap is not None and abs(summary["gap"] - gap) > 1e-5 * (1 + sum(p.places)):
+        return ["gap %s, not %s" % (summary["gap"], gap)]
+    if summary["certified"]:
+        return found
+    more = re.fullmatch(r"mode %s: (\d+) more (place is|places are) empty than in the cheapest plan" % p.mode, "".join(found))
+    if more and 0 < int(more[1]) in range(empty - most, empty - fewest + 1) and (more[1] == "1") == (more[2] == "place is"):
+        return []
+    dearer = re.fullmatch(r"mode %s: the plan costs (\S+) more than the cheapest" % p.mode, "".join(found))
+    if dearer and empty <= most and float(dearer[1]) == summary["gap"]:
+        return []
+    return ["notice %s of %s places more than %d to %d and gap %s" % (found, empty, fewest, most, gap)]
+
+
+def notices_wrong(p, plan, rows, answer):
     """What is wrong with what the notices count."""
     notices, n, want = answer["summary"]["notices"], p.nation, []
     out = [x["reason"] for x in answer["pairs"] or [] if x["place"] is None]
@@ -231,6 +257,8 @@ def notices_wrong(p, rows, answer):
     low = sum(x["similarity"] is not None and x["similarity"] < 0.3 for x in rows)
     partial = sum("similarity without " in " ".join(x["flags"]) for x in rows)
     empty = [x for x in answer["pairs"] or [] if x["place"] is not None and x["lead"] is None]
+    want += distance_wrong(p, plan, answer["summary"])
+    notices = [x for x in notices if not x.startswith("mode ")]
     for number, word in [(low, "with a similarity below 0.3"), (partial, "compared without circumstances"), (len(empty), "empty")]:
         said = [x for x in notices if word in x and not x.startswith("mode ")]
         if [int(x.split()[0]) for x in said] != ([number] if number else []):
@@ -282,7 +310,7 @@ def says_true(p, plan, answer):
     found += ["%s: %s, not %s" % (k, summary[k], v) for k, v in counts.items() if summary[k] != v]
     if not near(summary["total_cost"], sum(x["cost"] for x in known), 1e-11):
         found.append("total_cost %s" % summary["total_cost"])
-    found += notices_wrong(p, rows, answer)
+    found += notices_wrong(p, plan, rows, answer)
     scores = sorted(x["score"] for x in known)
     if scores and not near(summary["mean_score"], sum(scores) / len(scores), 1e-11):
         found.append("mean_score %s" % summary["mean_score"])

@@ -1,5 +1,5 @@
 --
--- Room pair: circumstances that are published in part.  A number that is suppressed leaves its
+-- Room similar: circumstances that are published in part.  A number that is suppressed leaves its
 -- weight to the others, shares that were rounded are rescaled, a school in two sectors
 -- is told how to be two; nothing of this stops a query over a nation.
 --

@@ -1,5 +1,5 @@
 --
--- Room pair: schools that differ in one thing only are never taken for one another.  The
+-- Room score: schools that differ in one thing only are never taken for one another.  The
 -- scorer works out once what schools with the same numbers cost: leave any of these numbers
 -- out of the comparison, and a plan here costs something else than its pairs do.
 --

@@ -1,5 +1,5 @@
 --
--- Room pair: what is refused, and with what words.
+-- Rooms school to plan: what is refused, and with what words.
 --
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set nation :abs_srcdir '/sql/include/nation.sql'

@@ -1,5 +1,5 @@
 --
--- Room pair: the national plan.  Every plan is checked as anybody could check it: its
+-- Room plan: the national plan.  Every plan is checked as anybody could check it: its
 -- pairs and prices against sipp.pairing_score of all pairs, in SQL (wrong() says what is).
 --
 \getenv abs_srcdir PG_ABS_SRCDIR

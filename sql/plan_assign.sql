@@ -1,5 +1,5 @@
 --
--- Room pair: plans on the analyst's own costs.
+-- Room plan: plans on the analyst's own costs.
 --
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set nation :abs_srcdir '/sql/include/nation.sql'

@@ -1,5 +1,5 @@
 --
--- Room pair: partnerships of three and more.
+-- Room group: partnerships of three and more.
 --
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set nation :abs_srcdir '/sql/include/nation.sql'

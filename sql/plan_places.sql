@@ -1,5 +1,5 @@
 --
--- Room pair: locked pairs, empty places with their reasons and what would fill them, and
+-- Room plan: locked pairs, empty places with their reasons and what would fill them, and
 -- the ends of the earth.
 --
 \getenv abs_srcdir PG_ABS_SRCDIR

@@ -1,5 +1,5 @@
 --
--- Room pair: who takes part and who does not, in words that tell roles, consent and what
+-- Room plan: who takes part and who does not, in words that tell roles, consent and what
 -- is not known apart; the default floor of similarity; notices where nothing else would
 -- say that something is wrong.
 --

@@ -1,5 +1,5 @@
 --
--- Room pair: sipp.assign on costs as given, of any size; places, locked pairs, modes.
+-- Room plan: sipp.assign on costs as given, of any size; places, locked pairs, modes.
 -- Thousands of such problems against exact fractions: test/oracle/costs.
 --
 \pset null '(null)'
@@ -114,3 +114,10 @@ SELECT fails('SELECT sipp.assign(p, l, c, 1, NULL, n, k, m) FROM (VALUES ' || ro
 	$$('a', 'x', 1.0, 1, true, 'optimal'), ('a', 'x', 1.0, 1, false, 'optimal')$$, $$('a', 'x', 'NaN'::float8, 1, true, 'optimal')$$]) rows;
 SELECT fails('SELECT sipp.cost_units(' || args || ')') FROM unnest('{"''NaN'', 1","''Infinity'', 1","1, 0","1, -1","1, 3","1, ''NaN''","1, ''Infinity''","1, 0.00001"}'::text[]) args;
 SELECT fails('SELECT sipp.assign(p, l, c, 1, NULL, 100) FROM (SELECT ''p'' || i AS p, NULL::text AS l, NULL::float8 AS c FROM generate_series(1, 10486) i) v');
+
+-- filling more places than the cheapest plan is dearer, and no negative number of places
+SELECT asked, paired, gap, notices
+FROM unnest('{optimal,greedy}'::text[]) asked,
+	LATERAL (SELECT sipp.assign(partner, lead, cost, 1, 30::float8, 1, false, asked) AS plan
+			 FROM (VALUES ('a', 'x', 20::float8), ('b', 'x', 10), ('b', 'y', 29)) given (partner, lead, cost)) p,
+	sipp.plan_summary(plan);
