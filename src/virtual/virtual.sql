@@ -151,7 +151,7 @@ CREATE FUNCTION sipp.comparator(outcome boolean, unit "any", VARIADIC leave_out 
 COMMENT ON FUNCTION sipp.comparator(float8, "any") IS
 'A pupil''s exact comparator, as a window function: PARTITION BY what makes pupils similar; the pool is every pupil of the partition with an outcome who shares none of the keys with this one. Key: the unit that is judged (school)';
 COMMENT ON FUNCTION sipp.comparator(float8, "any", "any") IS
-'A pupil''s exact comparator, as a window function: PARTITION BY what makes pupils similar; the pool is every pupil of the partition with an outcome who shares none of the keys with this one. Keys: the unit that is judged (school), then up to three more to leave out (authority, trust). NULL keys are one group';
+'A pupil''s exact comparator, as a window function: PARTITION BY what makes pupils similar; the pool is every pupil of the partition with an outcome who shares none of the keys with this one. Keys: the unit that is judged (school), then up to three more to leave out (authority, trust); NULL keys are one group';
 COMMENT ON FUNCTION sipp.comparator(boolean, "any") IS 'sipp.comparator of a yes/no outcome, as 1 and 0';
 COMMENT ON FUNCTION sipp.comparator(boolean, "any", "any") IS 'sipp.comparator of a yes/no outcome, as 1 and 0';
 
@@ -167,7 +167,7 @@ COMMENT ON FUNCTION sipp.nearest_comparator(boolean, "any", "any", float8, bigin
 CREATE FUNCTION sipp.comparator_draw(pupil_id anyelement, unit "any", leave_out "any" DEFAULT NULL, k bigint DEFAULT 10, seed bigint DEFAULT 0) RETURNS anyarray
 	AS 'MODULE_PATHNAME', 'sipp_comparator_draw' LANGUAGE C WINDOW STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION sipp.comparator_draw(anyelement, "any", "any", bigint, bigint) IS
-'The ids of k pupils drawn at random, without replacement, from those of the partition who share neither key with this one: a virtual school by lot. The same seed and the same pupils in the partition give the same picks, whatever the order of rows (Philox4x64-10, one stream a pupil). Keep pupils without an outcome out by WHERE. Integers, text and uuid as ids; a short pool gives fewer';
+'The ids of k pupils drawn at random, without replacement, from those of the partition who share neither key with this one: a virtual school by lot. The same seed and the same pupils in the partition give the same picks, whatever the order of rows';
 
 -- from pupils to the school: the benchmark
 
@@ -531,4 +531,4 @@ COMMENT ON FUNCTION sipp.verdict(float8, float8, float8, float8) IS
 CREATE FUNCTION sipp.fdr(p_value float8) RETURNS float8
 	AS 'MODULE_PATHNAME', 'sipp_fdr' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION sipp.fdr(float8) IS
-'Window function: p-values adjusted for the false discovery rate over the partition (Benjamini and Hochberg). Flagging schools with a value below 0.1 keeps the expected share of false flags below a tenth. NULLs stay NULL and do not count';
+'Window function: p-values adjusted for the false discovery rate over the partition (Benjamini and Hochberg). Flagging schools with a value below 0.1 keeps the expected share of false flags below a tenth; NULLs stay NULL and do not count';
