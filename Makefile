@@ -79,6 +79,30 @@ tapcheck: PROVE_TESTS = test/t/*.pl
 tapcheck:
 	$(prove_installcheck)
 
+# The manuals are all called README.md, and PGXS's DOCS installs files by their
+# last names into one directory.  So they get names of their own here, and their
+# links to each other follow.
+manuals := README.md $(patsubst $(root)/%,%,$(sort $(wildcard $(root)/src/README.md \
+	$(root)/src/*/README.md))) test/README.md
+docs_dir = $(DESTDIR)$(docdir)/$(docmoduledir)
+doc_name = README.sipp$(if $(filter-out .,$(patsubst %/,%,$(dir $(1)))),-$(lastword $(subst /, ,$(dir $(1))))).md
+
+install: install_docs
+install_docs:
+	$(MKDIR_P) '$(docs_dir)'
+	$(foreach m,$(manuals),sed $(manual_links) $(root)/$(m) > '$(docs_dir)/$(call doc_name,$(m))' && \
+		chmod 644 '$(docs_dir)/$(call doc_name,$(m))' &&) true
+uninstall: uninstall_docs
+uninstall_docs:
+	rm -f $(foreach m,$(manuals),'$(docs_dir)/$(call doc_name,$(m))')
+
+# In a room's manual ../README.md is that of src, in those of src and test it is
+# the one of the root.
+manual_links = \
+	-e 's,](\(\.\./\)*\(src/\)*\([a-z]*\)/README\.md,](README.sipp-\3.md,g' \
+	-e 's,](\.\./\.\./README\.md,](README.sipp.md,g' \
+	-e 's,](\.\./README\.md,](README.sipp$(if $(filter src/%/README.md,$(m)),-src).md,g'
+
 EXTRA_CLEAN += $(install_script).new tmp_check
 
-.PHONY: tapcheck
+.PHONY: tapcheck install_docs uninstall_docs

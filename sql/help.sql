@@ -20,3 +20,7 @@ SELECT count(*) > 50 AS many FROM sipp.help();
 SELECT sipp.version() = extversion AS same FROM pg_extension WHERE extname = 'sipp';
 RESET ROLE;
 DROP ROLE regress_reader;
+
+-- a comment has at most two sentences; the manuals have the rest
+SELECT p.oid::regprocedure AS too_long FROM pg_proc p JOIN sipp.help() h ON h.name = p.proname AND h.arguments = pg_get_function_arguments(p.oid)
+	WHERE pronamespace = 'sipp'::regnamespace AND regexp_count(obj_description(p.oid, 'pg_proc'), '[^.]\.\s+[^a-z]') > 1;

@@ -632,6 +632,11 @@ create_database()
 # The warehouse
 # ---------------------------------------------------------------------------
 
+# The manuals, in the order in which their examples run: each may use what those
+# before it made.
+# shellcheck disable=SC2034
+manuals=(README.md src/{adjust,virtual,plan,group,num}/README.md src/README.md test/README.md)
+
 # load_warehouse DATABASE [SCALE [SEED]]: "" or nothing for the generator's own
 load_warehouse()
 {
@@ -645,7 +650,7 @@ load_warehouse()
 
 # make_pages NATION: database "pages", in which the demo's pages can run: a copy
 # of NATION with the extension in it.  So NATION stays as generated, and the
-# README's examples, which make tables of the same names, run in it as written.
+# manuals' examples, which make tables of the same names, run in it as written.
 make_pages()
 {
 	create_database pages -T "$1" && "${psql[@]}" -d pages -c 'CREATE EXTENSION sipp'

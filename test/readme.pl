@@ -1,8 +1,9 @@
 #!/usr/bin/perl
 #
-# Runs the SQL of a Markdown file in one psql session and compares the output.
+# Runs the SQL of Markdown files in one psql session, file after file, and compares
+# the output.
 #
-#	readme.pl [--update] README.md
+#	readme.pl [--update] README.md ...
 #
 # A block that opens with ```sql is run; it must not fail.  If the next thing
 # after it is a block that opens with ```text, that is the output it must have,
@@ -18,52 +19,58 @@ use warnings;
 
 my $update = @ARGV && $ARGV[0] eq '--update';
 shift @ARGV if $update;
-die "usage: readme.pl [--update] README.md\n" if @ARGV != 1;
-my $file = $ARGV[0];
+die "usage: readme.pl [--update] README.md ...\n" if !@ARGV;
 
-open(my $in, '<', $file) or die "$file: $!\n";
-my @lines = <$in>;
-close($in);
-
-# Each block: line (the number of its fence), sql, skip, and, if it has an
+# Each block: file, line (the number of its fence), sql, skip, and, if it has an
 # expected output, text with first and last, the indexes of its fences.
 my @blocks;
-my $skip = 0;
-for (my $i = 0; $i < @lines; $i++)
+my %lines;
+
+sub read_blocks
 {
-	if ($lines[$i] =~ /^<!--\s*no-test\s*-->\s*$/)
-	{
-		$skip = 1;
-	}
-	elsif ($lines[$i] =~ /^```(\w*)/)
-	{
-		my ($language, $first) = ($1, $i);
+	my ($file) = @_;
+	my ($skip, $previous) = (0);
 
-		$i++ while $i + 1 < @lines && $lines[ $i + 1 ] !~ /^```\s*$/;
-		$i++;
-		die "$file:" . ($first + 1) . ": this block has no end\n" if $i >= @lines;
-		my $body = join('', @lines[ $first + 1 .. $i - 1 ]);
-
-		if ($language eq 'sql')
+	open(my $in, '<', $file) or die "$file: $!\n";
+	my @lines = <$in>;
+	close($in);
+	$lines{$file} = \@lines;
+	for (my $i = 0; $i < @lines; $i++)
+	{
+		if ($lines[$i] =~ /^<!--\s*no-test\s*-->\s*$/)
 		{
-			push @blocks, { line => $first + 1, sql => $body, skip => $skip };
+			$skip = 1;
 		}
-		elsif ($language eq 'text' && @blocks && !defined $blocks[-1]{text})
+		elsif ($lines[$i] =~ /^```(\w*)/)
 		{
-			# only blank lines between the two?
-			my $between = join('', @lines[ $blocks[-1]{end} + 1 .. $first - 1 ]);
+			my ($language, $first) = ($1, $i);
 
-			@{ $blocks[-1] }{qw(text first last)} = ($body, $first, $i)
-			  if $between !~ /\S/;
+			$i++ while $i + 1 < @lines && $lines[ $i + 1 ] !~ /^```\s*$/;
+			$i++;
+			die "$file:" . ($first + 1) . ": this block has no end\n" if $i >= @lines;
+			my $body = join('', @lines[ $first + 1 .. $i - 1 ]);
+
+			if ($language eq 'sql')
+			{
+				$previous = { file => $file, line => $first + 1, sql => $body, skip => $skip, end => $i };
+				push @blocks, $previous;
+			}
+			elsif ($language eq 'text' && $previous && !defined $previous->{text})
+			{
+				# only blank lines between the two?
+				my $between = join('', @lines[ $previous->{end} + 1 .. $first - 1 ]);
+
+				@$previous{qw(text first last)} = ($body, $first, $i) if $between !~ /\S/;
+			}
+			$skip = 0;
 		}
-		$blocks[-1]{end} = $i if $language eq 'sql';
-		$skip = 0;
-	}
-	elsif ($lines[$i] =~ /\S/)
-	{
-		$skip = 0;
+		elsif ($lines[$i] =~ /\S/)
+		{
+			$skip = 0;
+		}
 	}
 }
+read_blocks($_) foreach @ARGV;
 
 # One session for all.  Results and messages go to two files, so that their
 # order does not depend on buffers, and a mark in both divides the blocks.
@@ -126,7 +133,7 @@ foreach my $i (0 .. $#blocks)
 	if ($block->{skip})
 	{
 		$skipped++;
-		print "skipped: $file:$block->{line}: marked no-test\n";
+		print "skipped: $block->{file}:$block->{line}: marked no-test\n";
 		next;
 	}
 	if (defined $expected ? plain($output) eq plain($expected) : $err[$i] !~ /^(?:ERROR|FATAL|PANIC):/m)
@@ -136,7 +143,7 @@ foreach my $i (0 .. $#blocks)
 	else
 	{
 		$failed++;
-		print "$file:$block->{line}: ",
+		print "$block->{file}:$block->{line}: ",
 		  defined $expected ? "the output differs; expected\n$expected" : "this fails",
 		  defined $expected ? "but got\n" : "\n", $output, "\n";
 	}
@@ -151,11 +158,14 @@ if ($update)
 
 		$new =~ s/[ \t]+$//mg;
 		$new =~ s/\n+\z/\n/;
-		splice(@lines, $block->{first} + 1, $block->{last} - $block->{first} - 1, $new);
+		splice(@{ $lines{ $block->{file} } }, $block->{first} + 1, $block->{last} - $block->{first} - 1, $new);
 	}
-	open(my $handle, '>', $file) or die "$file: $!\n";
-	print $handle @lines;
-	close($handle) or die "$file: $!\n";
+	foreach my $file (keys %lines)
+	{
+		open(my $handle, '>', $file) or die "$file: $!\n";
+		print $handle @{ $lines{$file} };
+		close($handle) or die "$file: $!\n";
+	}
 }
 
 print "$passed passed, $failed failed, $skipped skipped\n";

@@ -167,7 +167,7 @@ CREATE AGGREGATE sipp.value_added_ml(cohort sipp.cohort, VARIADIC slopes text[])
 );
 
 COMMENT ON AGGREGATE sipp.value_added(sipp.cohort) IS
-'The national model: what attainment is to be expected of pupils, and how much schools differ beyond that. Two levels, random intercept, restricted maximum likelihood (REML). One input row is one school: merge its years first. The model is the same to the last bit whatever the order of the rows. Works OVER (PARTITION BY ...). NULL cohorts and cohorts without a complete row are counted as empty schools; NULL of no cohort at all';
+'The national model: what attainment is to be expected of pupils, and how much schools differ beyond that (two levels, random intercept, REML). One input row is one school: merge its years first';
 COMMENT ON AGGREGATE sipp.value_added(sipp.cohort, text[]) IS
 'sipp.value_added with random slopes: the terms named, up to four columns, may matter more in one school than in another. Effects are then those at the national means of these terms';
 COMMENT ON AGGREGATE sipp.value_added_ml(sipp.cohort) IS
@@ -218,7 +218,7 @@ COMMENT ON COLUMN sipp.school_effect.reason IS 'why figures are missing or pupil
 CREATE FUNCTION sipp.effect(cohort sipp.cohort, model sipp.model, in_model boolean DEFAULT true) RETURNS sipp.school_effect
 	AS 'MODULE_PATHNAME', 'sipp_effect' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50;
 COMMENT ON FUNCTION sipp.effect(sipp.cohort, sipp.model, boolean) IS
-'A school''s effect under a model, with everything needed to judge it; always one row. in_model => false: the cohort was not among those fitted (a new school, last year''s model), so that its effect varies more (diagnostic_se); std_error then is that of a prediction. Pupils with a level of one factor that the model has not seen are unplaced, and the school is placed on the others; a cohort without a term of the model, or with unseen levels of two factors, gets NULL figures and a reason; terms that the model does not have are ignored. Write FROM schools s, LATERAL sipp.effect(s.cohort, m.model) e';
+'A school''s effect under a model, with everything needed to judge it; always one row, so write FROM schools s, LATERAL sipp.effect(s.cohort, m.model) e. in_model => false: the cohort was not among those fitted (a new school, last year''s model), so that its effect varies more';
 
 CREATE TYPE sipp.slope_effect AS (
 	term text,
@@ -432,9 +432,9 @@ CREATE FUNCTION sipp.expected_json(model sipp.model, pupil jsonb) RETURNS float8
 COMMENT ON FUNCTION sipp.expected(sipp.model) IS
 'Expected outcome under a model without covariates';
 COMMENT ON FUNCTION sipp.expected(sipp.model, "any") IS
-'Expected outcome of one pupil in an average school: a value for each term of the model, in its order; numbers and boolean for numbers, text and enum for factors. Aliased coefficients count as zero. NULL if a value is NULL or a level is one that the model has not seen; a wrong number or kind of values is an error';
+'Expected outcome of one pupil in an average school: a value for each term of the model, in its order; numbers and boolean for numbers, text and enum for factors. NULL if a value is NULL or a level is one that the model has not seen; a wrong number or kind of values is an error';
 COMMENT ON FUNCTION sipp.expected_json(sipp.model, jsonb) IS
-'Expected outcome of one pupil in an average school: values by the terms'' names, as of to_jsonb(row); other keys are ignored. Shares of levels (context of a factor) are an object of level and share. NULL if a value is null or a level is one that the model has not seen; a missing key is an error';
+'Expected outcome of one pupil in an average school: values by the terms'' names, as of to_jsonb(row); other keys are ignored. NULL if a value is null or a level is one that the model has not seen; a missing key is an error';
 
 -- two models
 
@@ -465,4 +465,4 @@ COMMENT ON COLUMN sipp.comparison.note IS 'how p_value is to be read, or NULL';
 CREATE FUNCTION sipp.compare(model_1 sipp.model, model_2 sipp.model) RETURNS sipp.comparison
 	AS 'MODULE_PATHNAME', 'sipp_compare' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50;
 COMMENT ON FUNCTION sipp.compare(sipp.model, sipp.model) IS
-'Likelihood-ratio test of two models of the same pupils, one nested in the other, in any order. Models of different covariates must be fitted by sipp.value_added_ml; random slopes may be compared under REML. One added random slope is tested by the mixture of chi-squares that its boundary calls for, more than one conservatively';
+'Likelihood-ratio test of two models of the same pupils, one nested in the other, in any order. Models of different covariates must be fitted by sipp.value_added_ml; random slopes may be compared under REML';

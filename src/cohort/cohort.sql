@@ -280,7 +280,7 @@ COMMENT ON AGGREGATE sipp.cohort(float8) IS
 COMMENT ON AGGREGATE sipp.cohort(boolean) IS
 'The evidence of a group of pupils about a yes/no outcome (1/0), without covariates';
 COMMENT ON AGGREGATE sipp.cohort(float8, "any") IS
-'The evidence of a group of pupils about an outcome and its covariates. Numbers enter as numbers, boolean as 0/1, text, varchar, char and enum as factors (use sipp.factor(x) for a numeric code). Terms are named after their columns, else x1, x2, ... Rows with a NULL are counted (sipp.dropped) and left out; NaN and Infinity are errors';
+'The evidence of a group of pupils about an outcome and its covariates: numbers enter as numbers, boolean as 0/1, text, varchar, char and enum as factors (use sipp.factor(x) for a numeric code). Rows with a NULL are left out and counted (sipp.dropped); NaN and Infinity are errors';
 COMMENT ON AGGREGATE sipp.cohort(boolean, "any") IS
 'The evidence of a group of pupils about a yes/no outcome (1/0) and its covariates; see sipp.cohort(float8, "any")';
 COMMENT ON AGGREGATE sipp.weighted_cohort(float8, float8) IS

@@ -4,7 +4,7 @@
 CREATE FUNCTION sipp.context_scale(schools sipp.school[], context_weights jsonb DEFAULT NULL, sector text DEFAULT 'same') RETURNS jsonb
 	AS 'MODULE_PATHNAME', 'sipp_context_scale' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10000;
 COMMENT ON FUNCTION sipp.context_scale(sipp.school[], jsonb, text) IS
-'The yardsticks of a nation''s schools, by sector (or pooled: sector => any): spread of each circumstance, the distance to a tenth neighbour that similarity is measured by, the target gap. For sipp.pairing_score, and to look at. Here as in all functions on schools an option whose default is NULL takes NULL for it, and the others must not be NULL';
+'The yardsticks of a nation''s schools, by sector (or pooled: sector => any): spread of each circumstance, the distance to a tenth neighbour that similarity is measured by, the target gap. For sipp.pairing_score, and to look at';
 
 CREATE TYPE sipp.neighbour AS (
 	school text,

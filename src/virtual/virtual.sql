@@ -147,7 +147,7 @@ CREATE FUNCTION sipp.comparator(outcome "any", unit "any", VARIADIC leave_out "a
 COMMENT ON FUNCTION sipp.comparator("any", "any") IS
 'A pupil''s exact comparator, as a window function: PARTITION BY what makes pupils similar; the pool is every pupil of the partition with an outcome (a number, or boolean as 1 and 0) who shares none of the keys with this one. Key: the unit that is judged (school)';
 COMMENT ON FUNCTION sipp.comparator("any", "any", "any") IS
-'A pupil''s exact comparator, as a window function: PARTITION BY what makes pupils similar; the pool is every pupil of the partition with an outcome (a number, or boolean as 1 and 0) who shares none of the keys with this one. Keys: the unit that is judged (school), then up to three more to leave out (authority, trust). NULL keys are one group';
+'A pupil''s exact comparator, as a window function: PARTITION BY what makes pupils similar; the pool is every pupil of the partition with an outcome (a number, or boolean as 1 and 0) who shares none of the keys with this one. Keys: the unit that is judged (school), then up to three more to leave out (authority, trust); NULL keys are one group';
 
 CREATE FUNCTION sipp.nearest_comparator(outcome "any", unit "any", leave_out "any", score float8, k bigint DEFAULT 10, caliper float8 DEFAULT NULL) RETURNS sipp.peers
 	AS 'MODULE_PATHNAME', 'sipp_nearest_comparator' LANGUAGE C WINDOW STABLE PARALLEL SAFE;
@@ -157,7 +157,7 @@ COMMENT ON FUNCTION sipp.nearest_comparator("any", "any", "any", float8, bigint,
 CREATE FUNCTION sipp.comparator_draw(pupil_id anyelement, unit "any", leave_out "any" DEFAULT NULL, k bigint DEFAULT 10, seed bigint DEFAULT 0) RETURNS anyarray
 	AS 'MODULE_PATHNAME', 'sipp_comparator_draw' LANGUAGE C WINDOW STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION sipp.comparator_draw(anyelement, "any", "any", bigint, bigint) IS
-'The ids of k pupils drawn at random, without replacement, from those of the partition who share neither key with this one: a virtual school by lot. The same seed and the same pupils in the partition give the same picks, whatever the order of rows (Philox4x64-10, one stream a pupil). Keep pupils without an outcome out by WHERE. Integers, text and uuid as ids; a short pool gives fewer';
+'The ids of k pupils drawn at random, without replacement, from those of the partition who share neither key with this one: a virtual school by lot. The same seed and the same pupils in the partition give the same picks, whatever the order of rows';
 
 -- from pupils to the school: the benchmark
 
@@ -461,4 +461,4 @@ COMMENT ON FUNCTION sipp.verdict(float8, float8, float8, float8) IS
 CREATE FUNCTION sipp.fdr(p_value float8) RETURNS float8
 	AS 'MODULE_PATHNAME', 'sipp_fdr' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION sipp.fdr(float8) IS
-'Window function: p-values adjusted for the false discovery rate over the partition (Benjamini and Hochberg). Flagging schools with a value below 0.1 keeps the expected share of false flags below a tenth. NULLs stay NULL and do not count';
+'Window function: p-values adjusted for the false discovery rate over the partition (Benjamini and Hochberg). Flagging schools with a value below 0.1 keeps the expected share of false flags below a tenth; NULLs stay NULL and do not count';

@@ -170,11 +170,11 @@ none('warehouse', q{
 	'each aggregate can be split between workers, tells its state\'s size and keeps it');
 
 #
-# What a reader can find: the README names each object that is for use, each
+# What a reader can find: the manuals name each object that is for use, each
 # argument that may be left out, and each column that pairing returns (those of
 # other rooms it abbreviates)
 #
-my $readme = slurp_file('README.md');
+my $manuals = join '', map { slurp_file($_) } 'README.md', glob('src/README.md src/*/README.md');
 my @public = split /\n/, $node->safe_psql('warehouse', q{
 	SELECT DISTINCT 'sipp.' || proname FROM pg_proc p
 	WHERE pronamespace = 'sipp'::regnamespace AND NOT EXISTS (SELECT FROM pg_type t WHERE p.oid IN (typinput, typoutput, typreceive, typsend))
@@ -184,7 +184,7 @@ my @public = split /\n/, $node->safe_psql('warehouse', q{
 	UNION SELECT 'sipp.' || typname FROM pg_type WHERE typnamespace = 'sipp'::regnamespace AND typcategory <> 'A'
 	ORDER BY 1});
 cmp_ok(scalar(@public), '>', 60, 'objects for use');
-is(join(', ', grep { my ($name) = /sipp\.(\w+)/; $readme !~ /\b$name\b/ } @public), '', 'the README names them all');
+is(join(', ', grep { my ($name) = /sipp\.(\w+)/; $manuals !~ /\b$name\b/ } @public), '', 'the manuals name them all');
 my @words = split /\n/, $node->safe_psql('warehouse', q{
 	SELECT DISTINCT name FROM pg_proc, unnest(proargnames) name
 	WHERE pronamespace = 'sipp'::regnamespace AND name <> '' AND (prokind = 'w' OR pronargdefaults > 0)
@@ -193,7 +193,7 @@ my @words = split /\n/, $node->safe_psql('warehouse', q{
 		AND relname IN ('neighbour', 'pair_score', 'pair', 'plan_report', 'price', 'group_member')
 	ORDER BY 1});
 cmp_ok(scalar(@words), '>', 100, 'arguments and columns');
-is(join(', ', grep { $readme !~ /\b$_\b/ } @words), '', 'the README names them all');
+is(join(', ', grep { $manuals !~ /\b$_\b/ } @words), '', 'the manuals name them all');
 
 #
 # Planted functions do not matter
@@ -286,7 +286,7 @@ $node->safe_psql('warehouse', 'DROP EXTENSION sipp CASCADE');
 is($node->safe_psql('warehouse', q{
 		SELECT c.relname, string_agg(a.attname, ' ') FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
 		WHERE relnamespace = 'public'::regnamespace AND attnum > 0 AND NOT attisdropped GROUP BY c.relname ORDER BY c.relname}),
-	"apart|id\nstored|id", 'CASCADE takes columns, their indexes, views and views over those, as the README says');
+	"apart|id\nstored|id", 'CASCADE takes columns, their indexes, views and views over those, as the manual says');
 $node->safe_psql('warehouse', 'DROP TABLE stored CASCADE');
 none('warehouse', q{SELECT nspname FROM pg_namespace WHERE nspname = 'sipp'}, 'CASCADE takes everything');
 

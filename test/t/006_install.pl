@@ -48,11 +48,33 @@ is(join(' ', grep { !-d "$root/tight$_" } contents("$root/tight")), '', 'uninsta
 #
 system_or_bail('make', '-s', 'install', 'with_llvm=no', "DESTDIR=$root/three");
 my @files = grep { !-d "$root/three$_" } contents("$root/three");
+my @manuals = grep { m{/README[^/]*$} } @files;
+@files = grep { !m{/README[^/]*$} } @files;
 is(join(' ', sort map { s{.*/}{}r } @files), "sipp--$version.sql sipp.control sipp.so", 'three files are all that it takes');
 my ($pkglibdir) = run_command([ 'pg_config', '--pkglibdir' ]);
 my ($sharedir) = run_command([ 'pg_config', '--sharedir' ]);
 is(join(' ', sort @files), join(' ', sort("$pkglibdir/sipp.so", map { "$sharedir/extension/$_" } 'sipp.control', "sipp--$version.sql")),
-	'each where the README says');
+	'each where the manual says');
+
+#
+# The manuals are installed beside them, under names of their own, and lead from
+# one to the other
+#
+is(join(' ', sort map { s{.*/}{}r } @manuals),
+	join(' ', sort map { "README.sipp$_.md" } '', map { "-$_" } qw(src adjust virtual plan group num test)), 'eight manuals');
+is(scalar(keys %{ { map { s{[^/]*$}{}r => 1 } @manuals } }), 1, '... in one directory');
+my ($links, @dead) = (0);
+foreach my $manual (@manuals)
+{
+	my $text = slurp_file("$root/three$manual");
+	while ($text =~ /\]\(([^)#]*README[^)#]*)/g)
+	{
+		$links++;
+		push @dead, "$manual: $1" if !-e "$root/three" . ($manual =~ s{[^/]*$}{}r) . $1;
+	}
+}
+cmp_ok($links, '>', 20, 'links between them');
+is(join("\n", @dead), '', '... lead somewhere');
 
 #
 # A standby: the extension is created on the primary only
