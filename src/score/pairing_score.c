@@ -287,11 +287,11 @@ nation_of(School **school, int n, const Scale *scale)
 	return s;
 }
 
-/* Why a school cannot be on its side of the pair. */
+/* Why a school cannot be on its side of the pair; needs: what only this side asks for. */
 static const char *
-side_reason(const Schools *s, int i, const char *side)
+side_reason(const Schools *s, int i, const char *side, uint32 needs)
 {
-	const char *why = school_lacks_text(s, i, school_lacks(s, i));
+	const char *why = school_lacks_text(s, i, school_lacks(s, i) | needs);
 
 	return why != NULL ? psprintf("%s: %s", side, why) :
 		psprintf("%s: role is %s", side, school_role_name(s->school[i].role));
@@ -304,9 +304,10 @@ pair_rule_reason(const Schools *s, int partner, int lead, PairRule rule, const P
 	const School *b = &s->school[lead];
 
 	if (rule == RULE_PARTNER)
-		return side_reason(s, partner, "partner");
+		return side_reason(s, partner, "partner", 0);
 	if (rule == RULE_LEAD)
-		return side_reason(s, lead, "lead");
+		return side_reason(s, lead, "lead",
+						   b->capacity == 0 && ROLE_IS_LEAD(b->role) ? 1 << LACK_CAPACITY : 0);
 	if (rule == RULE_SECTOR && (a->sector == NULL || b->sector == NULL))
 		return "sector not known";
 	if (rule == RULE_AUTHORITY && (a->authority == NULL || b->authority == NULL))

@@ -52,7 +52,7 @@ broken_codes(const Scorer *sc, int i, int j)
 		broken |= 1 << RULE_SELF;
 	if (!sc->more[i].eligible || !ROLE_IS_PARTNER(s->school[i].role))
 		broken |= 1 << RULE_PARTNER;
-	if (!sc->more[j].eligible || !ROLE_IS_LEAD(s->school[j].role))
+	if (!sc->more[j].eligible || !ROLE_IS_LEAD(s->school[j].role) || s->school[j].capacity == 0)
 		broken |= 1 << RULE_LEAD;
 	if (!sc->o.pooled && (s->sector[i] < 0 || s->sector[i] != s->sector[j]))
 		broken |= 1 << RULE_SECTOR;
