@@ -92,9 +92,13 @@ compare_labels(const void *a, const void *b)
 const char *
 term_repeats(const SippTerm *t)
 {
-	char	  **label = palloc_array(char *, t->nlevel);
+	char	  **label;
 	const char *twice = NULL;
 
+	/* a number has no list at all */
+	if (t->nlevel == 0)
+		return NULL;
+	label = palloc_array(char *, t->nlevel);
 	memcpy(label, t->label, sizeof(char *) * t->nlevel);
 	qsort(label, t->nlevel, sizeof(char *), compare_labels);
 	for (int l = 1; l < t->nlevel && twice == NULL; l++)

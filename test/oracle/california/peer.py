@@ -15,10 +15,10 @@ from scipy import optimize, sparse, stats
 from scipy.sparse import csgraph
 
 VARIABLES = ["meals", "ell", "mobility", "avg_ed"]
-UNITS = 1e5
 CAP = 20.0
-BIG = 1e10  # an empty place, where as many as possible are to be paired
-ROUND = .5 + 1e-6  # a cost in units is the nearest whole number
+BIG = 1e5  # an empty place, where as many as possible are to be paired
+NEAR = 1e-10  # costs are worked out here to some 14 digits: those that differ by less may be equal
+DIGITS = 10
 
 
 def query(sql):
@@ -129,12 +129,12 @@ def most_paired(sector, allowed, supports):
     return int(csgraph.maximum_flow(graph, 0, n + m + 1).flow_value)
 
 
-def least_cost(sector, units, allowed, supports, empty):
-    """(pairs, cost in units) of the best plan"""
+def least_cost(sector, costs, allowed, supports, empty):
+    """(pairs, cost) of the best plan"""
     capacity = sector.capacity[sector.l]
     n, m = allowed.shape
     if supports == 1:
-        wide = np.repeat(np.where(allowed, units, 10 * BIG), capacity, axis=1)
+        wide = np.repeat(np.where(allowed, costs, 10 * BIG), capacity, axis=1)
         wide = np.hstack([wide, np.full((n, n), float(empty))])
         rows, columns = optimize.linear_sum_assignment(wide)
         real = columns < wide.shape[1] - n
@@ -143,11 +143,11 @@ def least_cost(sector, units, allowed, supports, empty):
     i, j = np.nonzero(allowed)
     k = np.arange(len(i))
     a = sparse.csr_matrix((np.ones(2 * len(i)), (np.concatenate([i, n + j]), np.concatenate([k, k]))), shape=(n + m, len(i)))
-    r = optimize.linprog(units[i, j] - empty, A_ub=a, b_ub=np.concatenate([np.full(n, supports), capacity]),
+    r = optimize.linprog(costs[i, j] - empty, A_ub=a, b_ub=np.concatenate([np.full(n, supports), capacity]),
                          bounds=(0, 1), method="highs-ds")
     taken = r.x > .5
     assert r.status == 0 and np.abs(r.x - taken).max() < 1e-6
-    return int(taken.sum()), units[i, j][taken].sum()
+    return int(taken.sum()), costs[i, j][taken].sum()
 
 
 def chosen(sector, pairs):
@@ -165,33 +165,33 @@ def is_optimal(sector_costs, prices, pairs, total, empty, supports):
         for (i, j), price in prices["pair"].items():
             if i in sector.p_at and j in sector.l_at:
                 w[sector.p_at[i], sector.l_at[j]] = price
-        if (u > empty).any() or (v > 0).any() or (w > 0).any():
+        if (u > empty * (1 + 1e-14)).any() or (v > 0).any() or (w > 0).any():
             return "a price beyond its bound"
-        over = int(((u[:, None] + v + w > UNITS * cost + ROUND) & allowed).sum())
+        over = int(((u[:, None] + v + w > cost + NEAR) & allowed).sum())
         if over:
             return "%d pairs cost less than their prices" % over
         value += supports * u.sum() + (sector.capacity[sector.l] * v).sum() + w.sum()
     filled = sum(len(chosen(s, pairs)) for s, _, _ in sector_costs)
     places = supports * sum(len(s.p) for s, _, _ in sector_costs)
     due = total + empty * (places - filled)
-    return None if value == due else "prices come to %.0f less than the plan" % (due - value)
+    return None if abs(value - due) <= places * NEAR + 1e-13 * abs(due) else "prices come to %.10g less than the plan" % (due - value)
 
 
-def blocking(sector, units, allowed, pick, supports, empty):
+def blocking(sector, costs, allowed, pick, supports, empty):
     n, m = allowed.shape
     mine = np.zeros((n, m), dtype=bool)
     mine[pick[:, 0], pick[:, 1]] = True
-    partner_worst = np.where(mine.sum(axis=1) < supports, empty, np.where(mine, units, -np.inf).max(axis=1))
-    lead_worst = np.where(mine.sum(axis=0) < sector.capacity[sector.l], np.inf, np.where(mine, units, -np.inf).max(axis=0))
-    return int((allowed & ~mine & (units < partner_worst[:, None]) & (units < lead_worst)).sum())
+    partner_worst = np.where(mine.sum(axis=1) < supports, empty, np.where(mine, costs, -np.inf).max(axis=1))
+    lead_worst = np.where(mine.sum(axis=0) < sector.capacity[sector.l], np.inf, np.where(mine, costs, -np.inf).max(axis=0))
+    return int((allowed & ~mine & (costs < partner_worst[:, None]) & (costs < lead_worst)).sum())
 
 
-def by_hand(sector, units, allowed):
+def by_hand(sector, costs, allowed):
     """the neediest partner chooses first, the cheapest lead that has room"""
     room = sector.capacity[sector.l].copy()
     out = set()
     for i in sorted(range(len(sector.p)), key=lambda k: (sector.effect[sector.p[k]], sector.id[sector.p[k]])):
-        c = np.where(allowed[i] & (room > 0), units[i], np.inf)
+        c = np.where(allowed[i] & (room > 0), costs[i], np.inf)
         j = int(c.argmin())
         if np.isfinite(c[j]):
             room[j] -= 1
@@ -241,7 +241,7 @@ def one_plan(plan, sectors, why):
         used = np.bincount(pick[:, 1], minlength=len(s.l))
         full += int((used > s.capacity[s.l]).sum())
         same += int(s.same_county[pick[:, 0], pick[:, 1]].sum())
-        total += np.rint(UNITS * cost[pick[:, 0], pick[:, 1]]).sum()
+        total += cost[pick[:, 0], pick[:, 1]].sum()
         runner = np.where(allowed, cost, np.inf)
         runner[pick[:, 0], pick[:, 1]] = np.inf
         for r, (i, j) in zip(mine, pick):
@@ -259,70 +259,72 @@ def one_plan(plan, sectors, why):
           len(pairs) > 0 and broken == full == 0, "%d pairs" % len(pairs))
     # what is not known costs nothing: the losses add to the cost to 1e-12
     check("%s: parts and costs of the pairs, without travel" % name, worst < 1e-10, "worst difference %.1e" % worst)
-    # compared in units by the plan
-    check("%s: runners-up and margins" % name, other <= 1.01 / UNITS, "worst difference %.1e" % other)
+    check("%s: runners-up and margins" % name, other <= NEAR, "worst difference %.1e" % other)
     if plan["authority"] == "different":
         check("%s: every lead is in another county" % name, same == 0)
     elif plan["authority"] == "any":
         control("%s: pairs of one county, had nobody forbidden them" % name, same > 0, same)
 
-    units = [np.rint(UNITS * cost) for _, cost, _ in priced]
-    stay = float(summary["unpaired_price"])
-    most = [most_paired(s, a & (u < stay), supports) for (s, _, a), u in zip(priced, units)]
+    costs = [np.round(cost, DIGITS) for _, cost, _ in priced]
+    quantum = float(summary["quantum"])
+    stay = float(summary["unpaired_price"]) * quantum
+    most = [most_paired(s, a & (u < stay), supports) for (s, _, a), u in zip(priced, costs)]
     if plan["mode"] == "optimal" and not limited:
         check("%s: no plan pairs more" % name, sum(most) == len(pairs), "%d = %s" % (len(pairs), " + ".join(map(str, most))))
-    can = set(s.id[s.p[i]] for (s, _, a), u in zip(priced, units) for i in np.flatnonzero(a.any(axis=1)))
+    can = set(s.id[s.p[i]] for (s, _, a), u in zip(priced, costs) for i in np.flatnonzero(a.any(axis=1)))
     bad = [r for r in empty_rows if r["reason"] == "" or r["relaxation"] == "" or
-           (supports == 1 and (r["partner"] in can) != bool(r["reason"].startswith(("all eligible leads are full", "every eligible lead costs more"))))]
+           (supports == 1 and (r["partner"] in can) != bool(r["reason"].startswith(("all eligible leads are full", "no eligible lead costs less"))))]
     check("%s: every empty place has its reason and what would change it" % name, not bad,
           ", ".join(sorted(set(r["reason"].split(" (")[0] for r in empty_rows))) or "none is empty")
 
     prices = {"partner": {}, "lead": {}, "pair": {}}
     for r in query("SELECT c.* " + where % "sipp.certificate(plan) c"):
         key = (r["partner"], r["lead"]) if r["kind"] == "pair" else r[r["kind"]]
-        prices[r["kind"]][key] = int(r["price"])
+        prices[r["kind"]][key] = float(r["price"]) * quantum
     if plan["mode"] == "optimal":
         wrong = is_optimal(priced, prices, pairs, total, stay, supports)
         check("%s: the certificate, over all %d allowed pairs" % (name, sum(int(a.sum()) for _, _, a in priced)),
-              wrong is None and summary["certified"] == "t" and total == float(summary["total_units"]), wrong or "%.0f units" % total)
+              wrong is None and summary["certified"] == "t" and abs(total - float(summary["total_units"]) * quantum) <= NEAR * len(pairs) and
+              abs(total - float(summary["total_cost"])) <= NEAR * len(pairs), wrong or "%.8f" % total)
     for k, (s, cost, allowed) in enumerate(priced):
         if plan["mode"] != "optimal" or supports > 1 and s.name != "H":
             continue
         pick = chosen(s, pairs)
-        ours = (len(pick), units[k][pick[:, 0], pick[:, 1]].sum())
-        theirs = least_cost(s, units[k], allowed, supports, stay if limited else BIG)
+        ours = (len(pick), costs[k][pick[:, 0], pick[:, 1]].sum())
+        theirs = least_cost(s, costs[k], allowed, supports, stay if limited else BIG)
+        worth = [(x[0] * stay if limited else 0) - x[1] for x in (ours, theirs)]
+        same = (limited or ours[0] == theirs[0]) and abs(worth[0] - worth[1]) <= NEAR * len(s.p)
         check("%s: as many pairs, and as cheap, as scipy's in sector %s" % (name, s.name),
-              (ours[0] * stay - ours[1] == theirs[0] * stay - theirs[1]) if limited else ours == theirs,
-              "%d pairs, %.0f units" % ours if ours == theirs else "%s and %s" % (ours, theirs))
+              same, "%d pairs, %.8f" % ours if same else "%s and %s" % (ours, theirs))
 
-    stay_off = sum(blocking(s, u, a, chosen(s, pairs), supports, stay) for (s, _, a), u in zip(priced, units))
+    stay_off = sum(blocking(s, u, a, chosen(s, pairs), supports, stay) for (s, _, a), u in zip(priced, costs))
     check("%s: pairs of schools that would rather have each other" % name,
           stay_off == int(summary["blocking_pairs"]) and (plan["mode"] != "stable" or stay_off == 0), stay_off)
     if plan["mode"] == "stable":
         wrong = is_optimal(priced, prices, pairs, total, stay, supports)
         control("the certificate of the best plan does not prove the stable one best", wrong is not None, wrong)
     if plan["mode"] == "greedy":
-        hand = set().union(*(by_hand(s, u, a) for (s, _, a), u in zip(priced, units)))
+        hand = set().union(*(by_hand(s, u, a) for (s, _, a), u in zip(priced, costs)))
         ours = set((r["partner"], r["lead"]) for r in pairs)
         check("greedy: as chosen by hand", hand == ours, "%d pairs, %d differ" % (len(ours), len(hand ^ ours)))
     if name == "default":
-        corrupt(priced, prices, pairs, units, stay)
+        corrupt(priced, prices, pairs, costs, stay)
 
 
-def corrupt(priced, prices, pairs, units, stay):
+def corrupt(priced, prices, pairs, costs, stay):
     """plans and prices that were tampered with"""
     s, cost, allowed = priced[1]
     pick = chosen(s, pairs)
     i, j = next((a, b) for a in range(len(pick)) for b in range(a) if allowed[pick[a, 0], pick[b, 1]] and
-                allowed[pick[b, 0], pick[a, 1]] and units[1][pick[a, 0], pick[b, 1]] + units[1][pick[b, 0], pick[a, 1]] !=
-                units[1][pick[a, 0], pick[a, 1]] + units[1][pick[b, 0], pick[b, 1]])
-    total = sum(u[chosen(s, pairs)[:, 0], chosen(s, pairs)[:, 1]].sum() for (s, _, _), u in zip(priced, units))
-    swapped = total + units[1][pick[i, 0], pick[j, 1]] + units[1][pick[j, 0], pick[i, 1]] - (
-        units[1][pick[i, 0], pick[i, 1]] + units[1][pick[j, 0], pick[j, 1]])
+                allowed[pick[b, 0], pick[a, 1]] and costs[1][pick[a, 0], pick[b, 1]] + costs[1][pick[b, 0], pick[a, 1]] >
+                costs[1][pick[a, 0], pick[a, 1]] + costs[1][pick[b, 0], pick[b, 1]] + 1e-6)
+    total = sum(u[chosen(s, pairs)[:, 0], chosen(s, pairs)[:, 1]].sum() for (s, _, _), u in zip(priced, costs))
+    swapped = total + costs[1][pick[i, 0], pick[j, 1]] + costs[1][pick[j, 0], pick[i, 1]] - (
+        costs[1][pick[i, 0], pick[i, 1]] + costs[1][pick[j, 0], pick[j, 1]])
     control("two leads swapped", is_optimal(priced, prices, pairs, swapped, stay, 1) is not None, is_optimal(priced, prices, pairs, swapped, stay, 1))
     row = pairs[0]
-    higher = dict(prices, partner=dict(prices["partner"], **{row["partner"]: prices["partner"][row["partner"]] + 1}))
-    control("a price one unit too high", "cost less" in str(is_optimal(priced, higher, pairs, total, stay, 1)),
+    higher = dict(prices, partner=dict(prices["partner"], **{row["partner"]: prices["partner"][row["partner"]] + 1e-6}))
+    control("a price a millionth too high", "cost less" in str(is_optimal(priced, higher, pairs, total, stay, 1)),
             is_optimal(priced, higher, pairs, total, stay, 1))
     lost = [r for r in pairs if r is not row]
     control("a pair lost", is_optimal(priced, prices, lost, total, stay, 1) is not None)
