@@ -177,26 +177,32 @@ def is_optimal(sector_costs, prices, pairs, total, empty, supports):
     return None if abs(value - due) <= places * NEAR + 1e-13 * abs(due) else "prices come to %.10g less than the plan" % (due - value)
 
 
-def blocking(sector, costs, allowed, pick, supports, empty):
+def blocking(sector, costs, allowed, pick, supports, empty, gain):
+    """pairs of schools that would each gain more than so much by the other"""
     n, m = allowed.shape
     mine = np.zeros((n, m), dtype=bool)
     mine[pick[:, 0], pick[:, 1]] = True
     partner_worst = np.where(mine.sum(axis=1) < supports, empty, np.where(mine, costs, -np.inf).max(axis=1))
     lead_worst = np.where(mine.sum(axis=0) < sector.capacity[sector.l], np.inf, np.where(mine, costs, -np.inf).max(axis=0))
-    return int((allowed & ~mine & (costs < partner_worst[:, None]) & (costs < lead_worst)).sum())
+    return int((allowed & ~mine & (costs + gain < partner_worst[:, None]) & (costs + gain < lead_worst)).sum())
 
 
-def by_hand(sector, costs, allowed):
-    """the neediest partner chooses first, the cheapest lead that has room"""
+def by_hand(sector, costs, allowed, pick):
+    """
+    The neediest partner chooses first, the cheapest lead that has room: how many of a
+    plan's choices are others.  Of leads that cost nearly the same it may have any.
+    """
     room = sector.capacity[sector.l].copy()
-    out = set()
+    has = dict(pick)
+    others = 0
     for i in sorted(range(len(sector.p)), key=lambda k: (sector.effect[sector.p[k]], sector.id[sector.p[k]])):
         c = np.where(allowed[i] & (room > 0), costs[i], np.inf)
-        j = int(c.argmin())
-        if np.isfinite(c[j]):
+        least = c.min()
+        j = has.get(i)
+        others += np.isfinite(least) if j is None else not c[j] <= least + NEAR
+        if j is not None:
             room[j] -= 1
-            out.add((sector.id[sector.p[i]], sector.id[sector.l[j]]))
-    return out
+    return others
 
 
 def plans(sectors, schools):
@@ -297,16 +303,16 @@ def one_plan(plan, sectors, why):
         check("%s: as many pairs, and as cheap, as scipy's in sector %s" % (name, s.name),
               same, "%d pairs, %.8f" % ours if same else "%s and %s" % (ours, theirs))
 
-    stay_off = sum(blocking(s, u, a, chosen(s, pairs), supports, stay) for (s, _, a), u in zip(priced, costs))
+    sure, stay_off = [sum(blocking(s, c, a, chosen(s, pairs), supports, stay, gain) for s, c, a in priced) for gain in (NEAR, -NEAR)]
     check("%s: pairs of schools that would rather have each other" % name,
-          stay_off == int(summary["blocking_pairs"]) and (plan["mode"] != "stable" or stay_off == 0), stay_off)
+          sure <= int(summary["blocking_pairs"]) <= stay_off and (plan["mode"] != "stable" or int(summary["blocking_pairs"]) == 0),
+          "%s, %d to %d" % (summary["blocking_pairs"], sure, stay_off))
     if plan["mode"] == "stable":
         wrong = is_optimal(priced, prices, pairs, total, stay, supports)
         control("the certificate of the best plan does not prove the stable one best", wrong is not None, wrong)
     if plan["mode"] == "greedy":
-        hand = set().union(*(by_hand(s, u, a) for (s, _, a), u in zip(priced, costs)))
-        ours = set((r["partner"], r["lead"]) for r in pairs)
-        check("greedy: as chosen by hand", hand == ours, "%d pairs, %d differ" % (len(ours), len(hand ^ ours)))
+        others = sum(by_hand(s, c, a, chosen(s, pairs)) for s, c, a in priced)
+        check("greedy: as chosen by hand", others == 0, "%d pairs, %d differ" % (len(pairs), others))
     if name == "default":
         corrupt(priced, prices, pairs, costs, stay)
 
