@@ -202,9 +202,9 @@ COMMENT ON COLUMN sipp.benchmark.dropped IS 'rows left out because the outcome w
 COMMENT ON COLUMN sipp.benchmark.reason IS 'why figures are missing, or NULL';
 
 CREATE FUNCTION sipp.virtual_school_accum(state internal, outcome "any", peers sipp.peers) RETURNS internal
-	AS 'MODULE_PATHNAME', 'sipp_virtual_school_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'sipp_virtual_school_accum' LANGUAGE C STABLE PARALLEL SAFE;
 CREATE FUNCTION sipp.virtual_school_accum(state internal, outcome "any", peers sipp.peers, k bigint) RETURNS internal
-	AS 'MODULE_PATHNAME', 'sipp_virtual_school_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'sipp_virtual_school_accum' LANGUAGE C STABLE PARALLEL SAFE;
 CREATE FUNCTION sipp.virtual_school_combine(internal, internal) RETURNS internal
 	AS 'MODULE_PATHNAME', 'sipp_virtual_school_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 CREATE FUNCTION sipp.virtual_school_serialize(internal) RETURNS bytea
@@ -266,7 +266,7 @@ COMMENT ON COLUMN sipp.share_benchmark.dropped IS 'rows left out because the out
 COMMENT ON COLUMN sipp.share_benchmark.reason IS 'why figures are missing, or NULL';
 
 CREATE FUNCTION sipp.virtual_school_share_accum(state internal, outcome "any", peers sipp.peers) RETURNS internal
-	AS 'MODULE_PATHNAME', 'sipp_virtual_share_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'sipp_virtual_share_accum' LANGUAGE C STABLE PARALLEL SAFE;
 CREATE FUNCTION sipp.virtual_school_share_combine(internal, internal) RETURNS internal
 	AS 'MODULE_PATHNAME', 'sipp_virtual_share_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 CREATE FUNCTION sipp.virtual_school_share_serialize(internal) RETURNS bytea
@@ -320,9 +320,9 @@ COMMENT ON COLUMN sipp.covariate_balance.dropped IS 'rows left out because the c
 COMMENT ON COLUMN sipp.covariate_balance.reason IS 'why figures are missing, or NULL';
 
 CREATE FUNCTION sipp.balance_accum(state internal, covariate "any", covariate_peers sipp.peers) RETURNS internal
-	AS 'MODULE_PATHNAME', 'sipp_balance_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'sipp_balance_accum' LANGUAGE C STABLE PARALLEL SAFE;
 CREATE FUNCTION sipp.balance_accum(state internal, covariate "any", covariate_peers sipp.peers, threshold float8) RETURNS internal
-	AS 'MODULE_PATHNAME', 'sipp_balance_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'sipp_balance_accum' LANGUAGE C STABLE PARALLEL SAFE;
 CREATE FUNCTION sipp.balance_combine(internal, internal) RETURNS internal
 	AS 'MODULE_PATHNAME', 'sipp_balance_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 CREATE FUNCTION sipp.balance_serialize(internal) RETURNS bytea

@@ -208,14 +208,12 @@ def distance_wrong(p, plan, summary):
     fewest = most = least_empty
     if p.price is not None:
         # of all cheapest plans: a price a little higher, or lower
-        fine = [[None if c is None else 1000 * c for c in row] for row in p.units]
-        fewest = brute.best(fine, p.places, p.capacity, 1000 * p.price + 1)[1] - 1000 * least
-        most = 1000 * least - brute.best(fine, p.places, p.capacity, 1000 * p.price - 1)[1]
+        little = Fraction(1, 2 ** 80)
+        fewest, most = [round((brute.best(p.units, p.places, p.capacity, p.price + by)[1] - least) / by) for by in (little, -little)]
         cost += p.price * empty
-    gap = None if p.price is None and empty > most else (cost - least) / 1e5
+    gap = None if p.price is None and empty > most else cost - least
     found = [x for x in summary["notices"] if x.startswith("mode ")]
-    # costs are rounded to units one by one
-    if (gap is None) != (summary["gap"] is None) or gap is not None and abs(summary["gap"] - gap) > 1e-5 * (1 + sum(p.places)):
+    if (gap is None) != (summary["gap"] is None) or gap is not None and abs(summary["gap"] - gap) > 1e-13 * (1 + abs(cost)):
         return ["gap %s, not %s" % (summary["gap"], gap)]
     if summary["certified"]:
         return found
