@@ -314,8 +314,9 @@ class Nation:
             broken["self"] = "one and the same school"
         if self.out(a) or a["role"] not in PARTNERS:
             broken["partner"] = "partner: " + (self.out(a) or "role is " + a["role"])
-        if self.out(b) or b["role"] not in LEADS:
-            broken["lead"] = "lead: " + (self.out(b) or "role is " + b["role"])
+        full = "capacity is 0" if b["role"] in LEADS and b.get("capacity", 1) == 0 else None
+        if self.out(b) or full or b["role"] not in LEADS:
+            broken["lead"] = "lead: " + ("; ".join(filter(None, [self.out(b), full])) or "role is " + b["role"])
         if not self.pooled:
             if None in (a.get("sector"), b.get("sector")):
                 broken["sector"] = "sector not known"
