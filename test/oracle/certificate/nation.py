@@ -205,7 +205,8 @@ class Nation:
         """Pairs that no rule forbids."""
         role = [s["role"] for s in self.schools]
         fit = self.placed & ~np.isnan(self.effect) & ~np.isnan(self.se)
-        ok = np.outer(fit & np.isin(role, PARTNER), fit & np.isin(role, LEAD)) & ~np.eye(self.n, dtype=bool)
+        room = np.array([s["capacity"] > 0 for s in self.schools])
+        ok = np.outer(fit & np.isin(role, PARTNER), fit & room & np.isin(role, LEAD)) & ~np.eye(self.n, dtype=bool)
         ok &= (self.sector[:, None] == self.sector[None, :]) & (self.sector[:, None] >= 0)
         a, c = codes(self.schools, "authority"), codes(self.schools, "cluster")
         if authority == "different":
