@@ -4,7 +4,7 @@
  *
  * Costs become integers in units of a quantum, a power of two: 1 if all are
  * whole numbers of at most ASSIGN_MAX_COST, which are then exact, as others
- * may be; where they are not, costs_solve.c goes on to what rounding has
+ * may be; where they are not, assign_solve.c goes on to what rounding has
  * left.  Partners and leads are numbered by the UTF-8 bytes of their ids, so
  * that the order of rows does not matter.
  */

@@ -107,11 +107,11 @@ cost_given(const CostWork *w, int64_t k)
 /* costs.c: the plan of least cost. */
 extern Datum costs_plan(const Costs *c);
 
-/* costs_solve.c: solve, check, make the plan of the mode. */
+/* assign_solve.c: solve, check, make the plan of the mode. */
 extern void costs_solve(CostWork *w);
 
 /*
- * costs_scan.c: the cheapest other lead of each partner, -1: none; the pairs
+ * assign_scan.c: the cheapest other lead of each partner, -1: none; the pairs
  * that block the plan, by joint gain; room that the plan leaves.
  */
 typedef struct CostScan
@@ -124,7 +124,7 @@ typedef struct CostScan
 
 extern CostScan *costs_scan(const CostWork *w);
 
-/* costs_doc.c: the solved plan as a document. */
+/* assign_document.c: the solved plan as a document. */
 extern Datum costs_document(const CostWork *w);
 
 #endif							/* SIPP_ASSIGN_COSTS_H */

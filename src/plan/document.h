@@ -1,7 +1,7 @@
 /*
  * document.h
  *		The layout of a stored plan, for the file that writes it and the one that
- *		reads it; plan_doc.c describes it.
+ *		reads it; document.c describes it.
  */
 #ifndef SIPP_DOCUMENT_H
 #define SIPP_DOCUMENT_H

@@ -1,7 +1,7 @@
 /*
  * pairing.h
  *		A plan of schools while it is made: plan.c sets it up and solves it,
- *		plan_reason.c explains empty places, plan_pairs.c writes it down.
+ *		explain.c explains empty places, pairs.c writes it down.
  */
 #ifndef SIPP_PAIRING_H
 #define SIPP_PAIRING_H
@@ -100,14 +100,14 @@ plan_pair_cost(const PlanWork *w, int i, int j, double limit)
 	return scorer_cost(w->scorer, w->partner[i], w->lead[j], limit);
 }
 
-/* plan_reason.c: why a place of partner i is empty, and what would fill it. */
+/* explain.c: why a place of partner i is empty, and what would fill it. */
 typedef struct PlanReasons PlanReasons;
 
 extern PlanReasons *plan_reasons_make(const PlanWork *w);
 extern void plan_reason(PlanReasons *r, const PlanSolution *s, int i, char **reason,
 						char **relaxation);
 
-/* plan_pairs.c: the solved plan as a document. */
+/* pairs.c: the solved plan as a document. */
 extern Datum plan_document(PlanWork *w, const PlanSolution *s);
 
 #endif							/* SIPP_PAIRING_H */

@@ -82,11 +82,11 @@ typedef struct PlanHead PlanHead;
 extern void plan_head_gap(PlanHead *head, bool proven, bool cheapest, double gap,
 						  int64 more_empty);
 
-/* plan_reason.c: a number in a text, as short as it can be and still itself. */
+/* explain.c: a number in a text, as short as it can be and still itself. */
 extern char *plan_number_text(double v);
 
 /*
- * plan_doc.c: the stored document.
+ * document.c: the stored document.
  */
 
 /* What a plan says of itself as a whole. */

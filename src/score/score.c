@@ -6,8 +6,8 @@
  * little work as it can, for pricing asks it for every pair of a nation: rules
  * that compare integers first, then bounds that leave a margin for rounding,
  * then the losses from the cheapest to the dearest, giving up as soon as those
- * known are too much; and not again for schools that are the same (see alike.c).
- * Whatever decides in the end is computed by the same expressions
+ * known are too much; and not again for schools with the same numbers (see
+ * identical.c).  Whatever decides in the end is computed by the same expressions
  * in the same order in both, so that they agree to the last bit.
  */
 #include "sipp.h"
@@ -377,68 +377,61 @@ sheet_says_far(const Scorer *sc, Sheet *sheet, int partner, int slot, double d2_
 	return sheet->least[slot] > d2_limit;
 }
 
-/* scorer_cost() for a pair whose codes do not clash, nor are excluded. */
-static double
-work_out_cost(Scorer *sc, int partner, int lead, double limit)
+/*
+ * The parts that a pair has, as HAS_... bits, or -1 if a rule or a lack of parts
+ * decides before anything dear is worked out.  need: the subjects of the pair.
+ */
+static inline int
+parts_there(const Scorer *sc, int partner, int lead, double m, double variance, uint64 need[2])
 {
-	Sheet	   *sheet = &sc->sheet;
 	const Site *p = &sc->site[partner];
 	const Site *l = &sc->site[lead];
-	const double *w;
-	double		m = l->effect - p->effect;
-	double		variance = p->variance + l->variance;
-	double		s;
-	double		tenth;
-	double		g;
-	double		d2;
-	double		d2_limit;
-	double		distance;
-	double		same;
-	double		enough;
-	double		km = NAN;
-	double		similarity;
-	double		travel = 0;
-	double		gap;
-	double		comp = 0;
-	double		sum;
-	uint64		need[2];
 	int			there = 0;
-	double		cost;
 
 	if (sc->better & ((m < 0) | (m * m < sc->z2_below * variance - TINY)))
-		return INFINITY;
+		return -1;
 	if (p->located && l->located)
 	{
 		if (chord2(p, l) > sc->chord2_above)
-			return INFINITY;
+			return -1;
 		there |= HAS_TRAVEL;
 	}
 	if (shared_need(sc, partner, lead, need))
 		there |= HAS_COMPLEMENTARITY;
-	if (!sc->weighs[there])
-		return INFINITY;
-	w = sc->weight[there];
+	return sc->weighs[there] ? there : -1;
+}
 
-	same = authority_loss(sc, partner, lead);
-	tenth = sc->points->tenth[partner];
-	if (partner != sheet->limit_partner || limit != sheet->limit || there != sheet->limit_there ||
-		same != 0)
-	{
-		/* a sum of the parts' losses that is certainly too much */
-		enough = Min((limit - same) * (1 + MARGIN) + MARGIN, sc->parts_above);
-		d2_limit = distance_limit(sc, tenth, w[PART_SIMILARITY], enough);
-		sheet->limit_partner = same != 0 ? -1 : partner;
-		sheet->limit = limit;
-		sheet->limit_there = there;
-		sheet->enough = enough;
-		sheet->d2_limit = d2_limit;
-	}
-	else
-	{
-		enough = sheet->enough;
-		d2_limit = sheet->d2_limit;
-	}
-	if (sheet_says_far(sc, sheet, partner, l->slot, d2_limit))
+/*
+ * Set the sheet's bounds for this limit: the sum of the parts' losses that is
+ * certainly too much, and the squared distance that alone comes to it.  They are
+ * kept as long as partner, limit and parts stay the same, which is nearly always.
+ */
+static inline void
+set_bounds(const Scorer *sc, Sheet *sheet, int partner, int there, double limit, double same)
+{
+	if (partner == sheet->limit_partner && limit == sheet->limit && there == sheet->limit_there &&
+		same == 0)
+		return;
+	sheet->enough = Min((limit - same) * (1 + MARGIN) + MARGIN, sc->parts_above);
+	sheet->d2_limit = distance_limit(sc, sc->points->tenth[partner],
+									 sc->weight[there][PART_SIMILARITY], sheet->enough);
+	sheet->limit_partner = same != 0 ? -1 : partner;
+	sheet->limit = limit;
+	sheet->limit_there = there;
+}
+
+/* The weighted loss in similarity, or INFINITY where it is too much or not known. */
+static inline double
+similarity_within(Scorer *sc, int partner, int lead, double weight)
+{
+	Sheet	   *sheet = &sc->sheet;
+	double		tenth = sc->points->tenth[partner];
+	double		d2_limit = sheet->d2_limit;
+	double		d2;
+	double		distance;
+	double		loss;
+
+	if (sheet_says_far(sc, sheet, partner, sc->site[lead].slot, d2_limit))
 		return INFINITY;
 	d2 = points_distance(sc->points, partner, lead, d2_limit);
 	if (isnan(d2) || isnan(tenth) || d2 > d2_limit)
@@ -446,8 +439,37 @@ work_out_cost(Scorer *sc, int partner, int lead, double limit)
 	distance = sqrt(d2);
 	if (sc->o.min_similarity > 0 && !(scale_similarity(distance, tenth) >= sc->o.min_similarity))
 		return INFINITY;
-	similarity = weighted(w[PART_SIMILARITY], similarity_loss(distance, tenth));
-	if (similarity > enough)
+	loss = weighted(weight, similarity_loss(distance, tenth));
+	return loss > sheet->enough ? INFINITY : loss;
+}
+
+/* scorer_cost() for a pair whose codes do not clash, nor are excluded. */
+static double
+work_out_cost(Scorer *sc, int partner, int lead, double limit)
+{
+	double		m = sc->site[lead].effect - sc->site[partner].effect;
+	double		variance = sc->site[partner].variance + sc->site[lead].variance;
+	uint64		need[2];
+	int			there = parts_there(sc, partner, lead, m, variance, need);
+	const double *w = sc->weight[Max(there, 0)];
+	double		same;
+	double		enough;
+	double		s;
+	double		g;
+	double		similarity;
+	double		travel = 0;
+	double		gap;
+	double		comp = 0;
+	double		sum;
+	double		cost;
+
+	if (there < 0)
+		return INFINITY;
+	same = authority_loss(sc, partner, lead);
+	set_bounds(sc, &sc->sheet, partner, there, limit, same);
+	enough = sc->sheet.enough;
+	similarity = similarity_within(sc, partner, lead, w[PART_SIMILARITY]);
+	if (isinf(similarity))
 		return INFINITY;
 
 	s = sqrt(variance);
@@ -455,7 +477,8 @@ work_out_cost(Scorer *sc, int partner, int lead, double limit)
 		return INFINITY;
 	if (there & HAS_TRAVEL)
 	{
-		km = great_circle_km(sc, partner, lead);
+		double		km = great_circle_km(sc, partner, lead);
+
 		if (km > sc->o.max_km)
 			return INFINITY;
 		travel = weighted(w[PART_TRAVEL], travel_loss(sc, km));

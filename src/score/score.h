@@ -137,7 +137,7 @@ extern int	scorer_can_teach(const Scorer *sc, int partner, int lead, int *subjec
 #define SCORE_WEIGHTS {0.4, 0.3, 0.15, 0.15}
 
 /*
- * pair_score.c: the options shared by the SQL functions, each checked; errors name
+ * pairing_score.c: the options shared by the SQL functions, each checked; errors name
  * the argument.  Arguments are numbers of the function's arguments, or -1 for one
  * that it does not have: then its default.
  */

@@ -1,6 +1,6 @@
 /*
  * scorer.h
- *		What a scorer holds: made by scorer.c, alike.c and sheet.c, used by
+ *		What a scorer holds: made by scorer.c, identical.c and bounds.c, used by
  *		score.c.
  */
 #ifndef SIPP_SCORER_H
@@ -53,11 +53,11 @@ typedef struct SiteMore
 typedef struct KnownCost
 {
 	int			partner;		/* kind of the last partner */
-	double		cost;			/* INFINITY: not known, but */
-	double		least;			/* no cost below this is allowed */
+	double		cost;			/* INFINITY if only the bound below is known */
+	double		least;			/* lower bound on the cost */
 } KnownCost;
 
-/* Lower bounds of one partner's d^2, by slot; see sheet.c. */
+/* Lower bounds of one partner's d^2, by slot; see bounds.c. */
 typedef struct Sheet
 {
 	int			n;				/* leads, and what fills the last block up */
@@ -113,10 +113,10 @@ struct Scorer
 	double		parts_above;	/* sum of the parts' losses above which the score is */
 };
 
-/* alike.c: give schools their kinds; the rest of the scorer is there. */
+/* identical.c: give schools their kinds; the rest of the scorer is there. */
 extern void scorer_find_alike(Scorer *sc);
 
-/* sheet.c: give leads their slots; bounds of one partner with all of them. */
+/* bounds.c: give leads their slots; bounds of one partner with all of them. */
 extern void scorer_make_sheet(Scorer *sc);
 extern void scorer_fill_sheet(const Scorer *sc, int partner);
 
