@@ -65,6 +65,9 @@ extern void *codec_alloc(Codec *x, size_t n, size_t size);	/* zeroed; things of 
 /* JSON text out: shortest-exact numbers whatever extra_float_digits says */
 extern void json_float(StringInfo s, double v); /* "NaN" etc. as JSON strings */
 extern void json_floats(StringInfo s, const double *v, size_t n);
+extern void json_float_or_null(StringInfo s, double v); /* null where it is NaN */
+extern void json_string_or_null(StringInfo s, const char *v);
+extern void json_strings(StringInfo s, int n, char *const *v);
 
 /*
  * JSON text in, by way of jsonb; each names the field in its error.  Once an

@@ -50,6 +50,40 @@ json_floats(StringInfo s, const double *v, size_t n)
 	appendStringInfoChar(s, ']');
 }
 
+/* Append a number, or null where it is NaN. */
+void
+json_float_or_null(StringInfo s, double v)
+{
+	if (isnan(v))
+		appendStringInfoString(s, "null");
+	else
+		json_float(s, v);
+}
+
+/* Append a string, or null where there is none. */
+void
+json_string_or_null(StringInfo s, const char *v)
+{
+	if (v == NULL)
+		appendStringInfoString(s, "null");
+	else
+		escape_json(s, v);
+}
+
+/* Append an array of strings. */
+void
+json_strings(StringInfo s, int n, char *const *v)
+{
+	appendStringInfoChar(s, '[');
+	for (int i = 0; i < n; i++)
+	{
+		if (i > 0)
+			appendStringInfoChar(s, ',');
+		escape_json(s, v[i]);
+	}
+	appendStringInfoChar(s, ']');
+}
+
 /* Report a field that is missing or of the wrong kind. */
 void
 json_fail(const JsonIn *in, const char *field, const char *what)

@@ -151,40 +151,6 @@ sipp_plan_send(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_send, PG_GETARG_DATUM(0)));
 }
 
-/* Append a number, null where there is none. */
-static void
-put_number(StringInfo out, double v)
-{
-	if (isnan(v))
-		appendStringInfoString(out, "null");
-	else
-		json_float(out, v);
-}
-
-/* Append a string, null where there is none. */
-static void
-put_string(StringInfo out, const char *s)
-{
-	if (s == NULL)
-		appendStringInfoString(out, "null");
-	else
-		escape_json(out, s);
-}
-
-/* Append an array of strings. */
-static void
-put_strings(StringInfo out, int n, char *const *s)
-{
-	appendStringInfoChar(out, '[');
-	for (int i = 0; i < n; i++)
-	{
-		if (i > 0)
-			appendStringInfoChar(out, ',');
-		escape_json(out, s[i]);
-	}
-	appendStringInfoChar(out, ']');
-}
-
 void
 plan_write_begin(PlanWriter *w)
 {
@@ -205,24 +171,24 @@ static void
 put_head(StringInfo out, const PlanHead *head)
 {
 	appendStringInfo(out, ",\"mode\":\"%s\",\"quantum\":", mode_names[head->mode]);
-	put_number(out, head->quantum);
+	json_float_or_null(out, head->quantum);
 	appendStringInfo(out, ",\"unpaired_price\":%s,\"total_units\":%s,\"total_cost\":",
 					 units_text(head->unpaired), units_text(head->total_units));
-	put_number(out, head->total_cost);
+	json_float_or_null(out, head->total_cost);
 	appendStringInfoString(out, ",\"bound\":");
-	put_number(out, head->bound);
+	json_float_or_null(out, head->bound);
 	appendStringInfoString(out, ",\"gap\":");
-	put_number(out, head->gap);
+	json_float_or_null(out, head->gap);
 	appendStringInfo(out, ",\"certified\":%s,\"target_gap\":", head->certified ? "true" : "false");
-	put_number(out, head->target_gap);
+	json_float_or_null(out, head->target_gap);
 	appendStringInfo(out, ",\"blocking_pairs\":" INT64_FORMAT ",\"blocking\":%s", head->nblocking,
 					 JsonbToCString(NULL, &head->blocking->root, VARSIZE(head->blocking)));
 	appendStringInfo(out, ",\"pairs_priced\":" INT64_FORMAT ",\"rounds\":" INT64_FORMAT
 					 ",\"memory_bytes\":" INT64_FORMAT ",\"notices\":",
 					 head->priced, head->rounds, head->memory);
-	put_strings(out, head->nnotice, head->notice);
+	json_strings(out, head->nnotice, head->notice);
 	appendStringInfoString(out, ",\"subjects\":");
-	put_strings(out, head->nsubject, head->subject);
+	json_strings(out, head->nsubject, head->subject);
 }
 
 /* Start a row of a list, after ending the lists before it. */
@@ -252,44 +218,44 @@ static void
 put_place(StringInfo out, const PlanPlace *p)
 {
 	appendStringInfoChar(out, '[');
-	put_string(out, p->lead);
+	json_string_or_null(out, p->lead);
 	appendStringInfoChar(out, ',');
-	put_number(out, p->cost);
+	json_float_or_null(out, p->cost);
 	appendStringInfoChar(out, ',');
-	put_string(out, p->runner_up);
+	json_string_or_null(out, p->runner_up);
 	appendStringInfoChar(out, ',');
-	put_number(out, p->margin);
+	json_float_or_null(out, p->margin);
 	if (p->scored || p->reason || p->locked)
 	{
 		appendStringInfoChar(out, ',');
-		put_string(out, p->reason);
+		json_string_or_null(out, p->reason);
 		appendStringInfoChar(out, ',');
-		put_string(out, p->relaxation);
+		json_string_or_null(out, p->relaxation);
 	}
 	if (p->scored || p->locked)
 		appendStringInfoString(out, p->locked ? ",true" : ",false");
 	if (p->scored)
 	{
 		appendStringInfoChar(out, ',');
-		put_strings(out, p->nflag, p->flag);
+		json_strings(out, p->nflag, p->flag);
 		appendStringInfoChar(out, ',');
-		put_number(out, p->score);
+		json_float_or_null(out, p->score);
 		for (int k = 0; k < SCORE_PARTS; k++)
 		{
 			appendStringInfoChar(out, ',');
-			put_number(out, p->part[k]);
+			json_float_or_null(out, p->part[k]);
 		}
 		appendStringInfoChar(out, ',');
-		put_number(out, p->p_better);
+		json_float_or_null(out, p->p_better);
 		appendStringInfoChar(out, ',');
-		put_number(out, p->km);
+		json_float_or_null(out, p->km);
 		for (int k = 0; k < SCORE_PARTS; k++)
 		{
 			appendStringInfoChar(out, ',');
-			put_number(out, p->loss[k]);
+			json_float_or_null(out, p->loss[k]);
 		}
 		appendStringInfoChar(out, ',');
-		put_number(out, p->authority_loss);
+		json_float_or_null(out, p->authority_loss);
 		if (p->nteach >= 0)
 		{
 			appendStringInfoString(out, ",[");
@@ -306,9 +272,9 @@ plan_write_partner(PlanWriter *w, const PlanPartner *p)
 {
 	StringInfo	out = row_begin(w, LIST_PARTNERS);
 
-	put_string(out, p->id);
+	json_string_or_null(out, p->id);
 	appendStringInfoChar(out, ',');
-	put_string(out, p->role);
+	json_string_or_null(out, p->role);
 	appendStringInfo(out, ",%d,%s,[", p->places, units_text(p->price));
 	for (int k = 0; k < p->nplace; k++)
 	{
@@ -324,7 +290,7 @@ plan_write_lead(PlanWriter *w, const PlanLead *l)
 {
 	StringInfo	out = row_begin(w, LIST_LEADS);
 
-	put_string(out, l->id);
+	json_string_or_null(out, l->id);
 	appendStringInfo(out, ",%d,%s]", l->capacity, units_text(l->price));
 }
 
@@ -333,9 +299,9 @@ plan_write_extra(PlanWriter *w, const PlanExtra *x)
 {
 	StringInfo	out = row_begin(w, LIST_PAIR_PRICES);
 
-	put_string(out, x->partner);
+	json_string_or_null(out, x->partner);
 	appendStringInfoChar(out, ',');
-	put_string(out, x->lead);
+	json_string_or_null(out, x->lead);
 	appendStringInfo(out, ",%d,%s]", x->places, units_text(x->price));
 }
 
@@ -344,11 +310,11 @@ plan_write_out(PlanWriter *w, const PlanOut *o)
 {
 	StringInfo	out = row_begin(w, LIST_INELIGIBLE);
 
-	put_string(out, o->id);
+	json_string_or_null(out, o->id);
 	appendStringInfoChar(out, ',');
-	put_string(out, o->role);
+	json_string_or_null(out, o->role);
 	appendStringInfoChar(out, ',');
-	put_string(out, o->reason);
+	json_string_or_null(out, o->reason);
 	appendStringInfoChar(out, ']');
 }
 

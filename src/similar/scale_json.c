@@ -46,45 +46,11 @@ sipp_context_scale(PG_FUNCTION_ARGS)
 												pooled, FUNC)));
 }
 
-/* Append a number, null where there is none. */
-static void
-put_number(StringInfo out, double v)
-{
-	if (isnan(v))
-		appendStringInfoString(out, "null");
-	else
-		json_float(out, v);
-}
-
-/* Append a string, null where there is none. */
-static void
-put_string(StringInfo out, const char *s)
-{
-	if (s == NULL)
-		appendStringInfoString(out, "null");
-	else
-		escape_json(out, s);
-}
-
 /* Append ,"field": */
 static void
 put_field(StringInfo out, const char *field)
 {
 	appendStringInfo(out, ",\"%s\":", field);
-}
-
-/* Append an array of names. */
-static void
-put_names(StringInfo out, int n, char **name)
-{
-	appendStringInfoChar(out, '[');
-	for (int i = 0; i < n; i++)
-	{
-		if (i > 0)
-			appendStringInfoChar(out, ',');
-		escape_json(out, name[i]);
-	}
-	appendStringInfoChar(out, ']');
 }
 
 /* Append an object of numbers by name; of `also` too, unless it is NULL. */
@@ -99,7 +65,7 @@ put_by_name(StringInfo out, int n, char **name, const double *v, const char *als
 			appendStringInfoChar(out, ',');
 		escape_json(out, name[i]);
 		appendStringInfoChar(out, ':');
-		put_number(out, v[i]);
+		json_float_or_null(out, v[i]);
 	}
 	if (also)
 	{
@@ -107,7 +73,7 @@ put_by_name(StringInfo out, int n, char **name, const double *v, const char *als
 			appendStringInfoChar(out, ',');
 		escape_json(out, also);
 		appendStringInfoChar(out, ':');
-		put_number(out, value);
+		json_float_or_null(out, value);
 	}
 	appendStringInfoChar(out, '}');
 }
@@ -134,7 +100,7 @@ scale_to_jsonb(const Scale *scale)
 	initStringInfo(&out);
 	appendStringInfo(&out, "{\"version\":%d,\"sector\":\"%s\",\"variables\":", SCALE_VERSION,
 					 scale->pooled ? "any" : "same");
-	put_names(&out, scale->nvar, scale->name);
+	json_strings(&out, scale->nvar, scale->name);
 	put_field(&out, "weights");
 	put_by_name(&out, scale->nvar, scale->name, scale->weight,
 				scale->has_profile ? SCALE_PROFILE_NAME : NULL, scale->profile_weight);
@@ -146,17 +112,17 @@ scale_to_jsonb(const Scale *scale)
 
 		CHECK_FOR_INTERRUPTS();
 		appendStringInfoString(&out, k > 0 ? ",{\"sector\":" : "{\"sector\":");
-		put_string(&out, sector->sector);
+		json_string_or_null(&out, sector->sector);
 		put_field(&out, "schools");
 		appendStringInfo(&out, "%d", sector->schools);
 		put_field(&out, "scales");
 		put_by_name(&out, scale->nvar, scale->name, sector->scale, NULL, 0);
 		put_field(&out, "profile_scale");
-		put_number(&out, sector->profile_scale);
+		json_float_or_null(&out, sector->profile_scale);
 		put_field(&out, "tenth_distance");
-		put_number(&out, sector->tenth);
+		json_float_or_null(&out, sector->tenth);
 		put_field(&out, "target_gap");
-		put_number(&out, sector->target_gap);
+		json_float_or_null(&out, sector->target_gap);
 		put_field(&out, "subject_targets");
 		put_by_name(&out, scale->nsubject, scale->subject_name, sector->subject_target, NULL, 0);
 		appendStringInfoChar(&out, '}');
@@ -165,9 +131,9 @@ scale_to_jsonb(const Scale *scale)
 	put_field(&out, "bands");
 	appendStringInfo(&out, "%d", scale->nband);
 	put_field(&out, "subjects");
-	put_names(&out, scale->nsubject, scale->subject_name);
+	json_strings(&out, scale->nsubject, scale->subject_name);
 	put_field(&out, "notice");
-	put_string(&out, joined_notices(scale));
+	json_string_or_null(&out, joined_notices(scale));
 	appendStringInfoChar(&out, '}');
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(out.data)));
 }
