@@ -60,10 +60,7 @@ static void
 put_gain(StringInfo out, const char *field, double gain)
 {
 	appendStringInfo(out, ",\"%s\":", field);
-	if (isnan(gain))
-		appendStringInfoString(out, "null");
-	else
-		json_float(out, gain);
+	json_float_or_null(out, gain);
 }
 
 Jsonb *
