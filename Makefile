@@ -15,8 +15,8 @@ MODULE_big = sipp
 PGFILEDESC = "sipp - deprivation-adjusted attainment, virtual schools, school pairings"
 
 # The rooms, in order of dependency.  Each holds its C, its headers and its
-# SQL (src/<room>/<room>.sql; num, plain C, and base have none).
-ROOMS = num base cohort adjust virtual school similar score plan group
+# SQL (src/<room>/<room>.sql; num and assign, plain C, and base have none).
+ROOMS = num assign base cohort adjust virtual school similar score plan group
 
 # Where this Makefile lies.  PGXS works out the same thing as srcdir, but only
 # once it is included, and the lists below are needed before.

@@ -30,7 +30,7 @@
 
 #include "score/score.h"
 
-#include "num/assign.h"
+#include "assign/assign.h"
 
 #define GROUP_MIN_SIZE	2
 #define GROUP_MAX_SIZE	20

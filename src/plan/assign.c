@@ -23,7 +23,7 @@
 #include "utils/float.h"
 #include "utils/memutils.h"
 
-#include "num/assign.h"
+#include "assign/assign.h"
 #include "plan/assign_costs.h"
 
 #define FUNC "sipp.assign"

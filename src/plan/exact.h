@@ -9,7 +9,7 @@
 
 #include "utils/numeric.h"
 
-#include "num/assign.h"
+#include "assign/assign.h"
 
 extern Numeric exact_power(int exponent);	/* 2^exponent */
 extern Numeric exact_add(Numeric a, Numeric b);

@@ -15,7 +15,7 @@
 
 #include "score/score.h"
 
-#include "num/assign.h"
+#include "assign/assign.h"
 
 typedef enum PlanMode
 {

@@ -29,7 +29,7 @@
 
 #include "similar/scale.h"
 
-#include "num/assign.h"
+#include "assign/assign.h"
 
 #define SCORE_LOSS_CAP 20.0
 #define SCORE_TEACH 0.8			/* P(partner better) from which it can teach */
